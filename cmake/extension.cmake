@@ -1,0 +1,87 @@
+# Extensions: one folder each, discovered, never listed. A folder's CMakeLists.txt calls
+#   supernova_extension(<kind> <name> SOURCES … [LIBRARIES …] [REQUIRES <what is missing, or empty>])
+# and the folder above calls supernova_extensions(<kind> …), which generates the registration list.
+
+# A library of the house: target supernova_<name>, folder = include path.
+function(supernova_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;TESTS" ${ARGN})
+  set(scope PUBLIC)
+  if(ARG_SOURCES)
+    add_library(supernova_${name} STATIC ${ARG_SOURCES})
+  else()
+    set(scope INTERFACE)
+    add_library(supernova_${name} INTERFACE)
+  endif()
+  target_include_directories(supernova_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(supernova_${name} ${scope} ${ARG_LIBRARIES})
+  if(ARG_TESTS)
+    supernova_test(${name}_test SOURCES ${ARG_TESTS} LIBRARIES supernova_${name})
+  endif()
+endfunction()
+
+# A GoogleTest program, run by ctest as one test with the label "unit" (or LABEL).
+function(supernova_test name)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBRARIES;ENVIRONMENT" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT
+    "SUPERNOVA_BINARY=${CMAKE_BINARY_DIR}/bin/supernova;SUPERNOVA_SOURCE_DIR=${CMAKE_SOURCE_DIR};SUPERNOVA_BUILD_DIR=${CMAKE_BINARY_DIR};${ARG_ENVIRONMENT}")
+endfunction()
+
+# An extension folder. With a non-empty REQUIRES the folder skips itself with that one line.
+function(supernova_extension kind name)
+  cmake_parse_arguments(ARG "" "REQUIRES" "SOURCES;LIBRARIES;TESTS" ${ARGN})
+  if(ARG_REQUIRES)
+    message(STATUS "${kind} ${name} is left out: ${ARG_REQUIRES}")
+    return()
+  endif()
+  supernova_library(${kind}_${name} SOURCES ${ARG_SOURCES} LIBRARIES ${ARG_LIBRARIES} TESTS ${ARG_TESTS})
+  set_property(GLOBAL APPEND PROPERTY SUPERNOVA_EXTENSIONS_${kind} ${name})
+endfunction()
+
+# Adds every subfolder that is an extension, then generates build/<preset>/generated/<kind>_list.cc from
+# the templates: DECLARE (in the extension's namespace) and CALL, without their semicolons, are repeated
+# with @NAME@ replaced. Makes supernova_<kind>_list.
+function(supernova_extensions kind)
+  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;DECLARE;CALL" "LIBRARIES" ${ARGN})
+  file(GLOB folders CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)
+  foreach(folder ${folders})
+    get_filename_component(folder ${folder} DIRECTORY)
+    add_subdirectory(${folder})
+  endforeach()
+  get_property(names GLOBAL PROPERTY SUPERNOVA_EXTENSIONS_${kind})
+  set(declares "")
+  set(calls "")
+  set(libraries "")
+  foreach(name ${names})
+    string(REPLACE "@NAME@" ${name} declare "${ARG_DECLARE}")
+    string(REPLACE "@NAME@" ${name} call "${ARG_CALL}")
+    string(APPEND declares "namespace ${ARG_NAMESPACE}::${name} {\n${declare};\n}\n")
+    string(APPEND calls "  ${call};\n")
+    list(APPEND libraries supernova_${kind}_${name})
+  endforeach()
+  set(file ${CMAKE_BINARY_DIR}/generated/${kind}_list.cc)
+  file(CONFIGURE OUTPUT ${file} CONTENT
+"// Generated from the extension folders; not kept.
+#include \"${ARG_HEADER}\"
+
+${declares}
+namespace ${ARG_NAMESPACE} {
+void ${ARG_FUNCTION} {
+${calls}}
+}  // namespace ${ARG_NAMESPACE}
+" @ONLY)
+  supernova_library(${kind}_list SOURCES ${file} LIBRARIES ${ARG_LIBRARIES} ${libraries})
+endfunction()

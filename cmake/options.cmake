@@ -1,0 +1,36 @@
+# Build type, warnings, sanitizers, compiler cache, linker.
+option(SUPERNOVA_WERROR "Warnings are errors" OFF)
+option(SUPERNOVA_BENCH "Build the benchmarks" ON)
+set(SUPERNOVA_SANITIZE "" CACHE STRING "Sanitizers: address,undefined or thread")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(SUPERNOVA_CCACHE ccache)
+if(SUPERNOVA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SUPERNOVA_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${SUPERNOVA_CCACHE})
+endif()
+
+find_program(SUPERNOVA_LLD NAMES ld.lld)
+if(SUPERNOVA_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
+add_link_options(-Wl,--gc-sections -Wl,--as-needed)
+add_compile_options(-ffunction-sections -fdata-sections -fno-plt)
+
+# GCC 12 sees overlaps in std::string concatenation that are not there (-Wrestrict), and in
+# absl::InlinedVector inside a StatusOr uninitialised memory that is never read..
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -Wno-restrict -Wno-maybe-uninitialized)
+if(SUPERNOVA_WERROR)
+  add_compile_options(-Werror)
+endif()
+
+if(SUPERNOVA_SANITIZE)
+  add_compile_options(-fsanitize=${SUPERNOVA_SANITIZE} -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${SUPERNOVA_SANITIZE})
+  if(SUPERNOVA_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+endif()
