@@ -1,0 +1,65 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "base/json_writer.h"
+#include "base/status.h"
+#include "base/text.h"
+
+namespace supernova::base {
+namespace {
+
+std::string json(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+TEST(JsonWriter, EscapesWhatJsonForbids) {
+  EXPECT_EQ(json("a\"b\\c"), R"("a\"b\\c")");
+  EXPECT_EQ(json(std::string_view("\0\n\x1f", 3)), R"("\u0000\u000a\u001f")");
+  EXPECT_EQ(json("z\xC3\xBC"), "\"z\xC3\xBC\"");
+}
+
+TEST(JsonWriter, ReplacesInvalidUtf8) {
+  EXPECT_EQ(json("a\xFFz"), "\"a\xEF\xBF\xBDz\"");
+  EXPECT_EQ(json("\xC3"), "\"\xEF\xBF\xBD\"");
+}
+
+TEST(JsonWriter, ShortestFloatsReadBack) {
+  std::string out;
+  append_json_number(out, 0.1f);
+  EXPECT_EQ(out, "0.1");
+  out.clear();
+  append_json_number(out, 16777217.0);
+  EXPECT_EQ(out, "16777217");
+  out.clear();
+  append_json_number(out, std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(out, "-9223372036854775808");
+}
+
+TEST(Utf8, RefusesOverlongSurrogatesAndBeyondUnicode) {
+  EXPECT_TRUE(is_valid_utf8("\xF4\x8F\xBF\xBF"));
+  for (const char* bad : {"\xC0\x80", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80"}) {
+    EXPECT_FALSE(is_valid_utf8(bad)) << bad;
+  }
+}
+
+TEST(Text, ParsesWholeNumbersStrictly) {
+  int number = 0;
+  EXPECT_TRUE(parse_whole("42", number));
+  EXPECT_EQ(number, 42);
+  for (const char* bad : {"", "-1", "+1", "1x", " 1", "99999999999"}) {
+    EXPECT_FALSE(parse_whole(bad, number)) << bad;
+  }
+}
+
+TEST(StatusTest, AnnotateKeepsCodeAndNamesContext) {
+  const Status status = annotate(absl::NotFoundError("gone"), "model 'm'");
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(message(status), "model 'm': gone");
+  EXPECT_TRUE(annotate(Status(), "x").ok());
+}
+
+}  // namespace
+}  // namespace supernova::base

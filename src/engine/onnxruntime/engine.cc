@@ -1,0 +1,172 @@
+// The engine "onnxruntime": its function table. Everything else is in runtime, model and run.
+#include <supernova/engine.h>
+
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+
+#include "engine/onnxruntime/model.h"
+#include "engine/onnxruntime/runtime.h"
+
+namespace supernova::engine::onnxruntime {
+namespace {
+
+// OrtSession::Run may overlap without limit; the host's scheduler decides how many it wants.
+constexpr int32_t kMaxConcurrency = 64;
+constexpr int32_t kScore = 100;
+constexpr char kFormat[] = "onnx";
+
+struct EngineObject {
+  ~EngineObject() { remove_log_host(host); }
+  const Runtime* runtime = nullptr;
+  const sn_host* host = nullptr;
+  const char* format = kFormat;
+  sn_engine_info info{};
+};
+
+// All instances of a model share its session; an instance only remembers the model.
+struct InstanceObject {
+  Model* model = nullptr;
+};
+
+EngineObject& of(sn_engine* engine) { return *reinterpret_cast<EngineObject*>(engine); }
+Model& of(sn_model* model) { return *reinterpret_cast<Model*>(model); }
+InstanceObject& of(sn_instance* instance) { return *reinterpret_cast<InstanceObject*>(instance); }
+
+int32_t fail(const base::Status& status, sn_error* error) {
+  if (error != nullptr && error->size > offsetof(sn_error, message)) {
+    const size_t room = error->size - offsetof(sn_error, message) - 1;
+    const size_t length = std::min(room, status.message().size());
+    std::memcpy(error->message, status.message().data(), length);
+    error->message[length] = '\0';
+    error->code = static_cast<int32_t>(status.code());
+  }
+  return static_cast<int32_t>(status.code());
+}
+
+// Runs `body`, which returns a Status. No exception may leave an engine.
+template <typename Body>
+int32_t guarded(sn_error* error, Body body) noexcept {
+  try {
+    const base::Status status = body();
+    return status.ok() ? int32_t{SN_OK} : fail(status, error);
+  } catch (const std::bad_alloc&) {
+    return fail(absl::ResourceExhaustedError("out of memory"), error);
+  } catch (const std::exception& e) {
+    return fail(absl::InternalError(e.what()), error);
+  }
+}
+
+Options read_options(const sn_options* options) {
+  Options map;
+  for (size_t i = 0; options != nullptr && i < options->count; ++i) {
+    map[options->items[i].key] = options->items[i].value;
+  }
+  return map;
+}
+
+int32_t engine_open(const sn_host* host, const sn_options*, sn_engine** out, sn_error* error) {
+  return guarded(error, [&]() -> base::Status {
+    auto engine = std::make_unique<EngineObject>();
+    engine->host = host;
+    add_log_host(host);
+    SN_ASSIGN(engine->runtime, load_runtime());
+    engine->info.size = sizeof(engine->info);
+    engine->info.name = "onnxruntime";
+    engine->info.version = engine->runtime->version.c_str();
+    engine->info.formats = &engine->format;
+    engine->info.format_count = 1;
+    engine->info.max_concurrency = kMaxConcurrency;
+    *out = reinterpret_cast<sn_engine*>(engine.release());
+    return {};
+  });
+}
+
+void engine_close(sn_engine* engine) { delete &of(engine); }
+
+const sn_engine_info* engine_info(sn_engine* engine) { return &of(engine).info; }
+
+int32_t can_run(sn_engine*, const sn_artefact* artefact, const sn_device* device, const sn_options*,
+                sn_verdict* verdict, sn_error* error) {
+  return guarded(error, [&]() -> base::Status {
+    verdict->compatibility = SN_CAN_NOT_RUN;
+    if (artefact->format == nullptr || std::strcmp(artefact->format, kFormat) != 0) {
+      verdict->reason = "it runs ONNX models only; convert the model with 'supernova convert'";
+    } else if (device->kind != SN_DEVICE_CPU) {
+      verdict->reason = "it runs on the CPU only; ask for the device cpu";
+    } else {
+      verdict->compatibility = SN_CAN_RUN;
+      verdict->score = kScore;
+    }
+    return {};
+  });
+}
+
+int32_t model_open(sn_engine* engine, const sn_artefact* artefact, const sn_options* options,
+                   sn_model** out, sn_error* error) {
+  return guarded(error, [&]() -> base::Status {
+    SN_ASSIGN(auto model, Model::open(*of(engine).runtime, *artefact, read_options(options)));
+    *out = reinterpret_cast<sn_model*>(model.release());
+    return {};
+  });
+}
+
+void model_close(sn_model* model) { delete &of(model); }
+
+const sn_model_info* model_info(sn_model* model) { return &of(model).info(); }
+
+int32_t instance_open(sn_model* model, const sn_device* device, const sn_options*,
+                      sn_instance** out, sn_error* error) {
+  return guarded(error, [&]() -> base::Status {
+    if (device->kind != SN_DEVICE_CPU) {
+      return absl::FailedPreconditionError(
+          base::str_cat("it runs on the CPU only, not on a device of kind ", device->kind));
+    }
+    *out = reinterpret_cast<sn_instance*>(new InstanceObject{&of(model)});
+    return {};
+  });
+}
+
+void instance_close(sn_instance* instance) { delete &of(instance); }
+
+int32_t instance_info(sn_instance* instance, sn_verdict* verdict, sn_error* error) {
+  return guarded(error, [&]() -> base::Status {
+    // Without a placement list: every node is on the CPU, the one device there is.
+    verdict->compatibility = SN_CAN_RUN;
+    verdict->score = kScore;
+    verdict->host_memory_bytes = of(instance).model->host_memory_bytes();
+    return {};
+  });
+}
+
+int32_t run(sn_instance* instance, const sn_run* run, sn_error* error) {
+  return guarded(error, [&] { return of(instance).model->run(*run); });
+}
+
+sn_engine_api make_table() {
+  sn_engine_api table{};
+  table.size = sizeof(table);
+  table.abi_version = SN_ENGINE_ABI_VERSION;
+  table.engine_open = &engine_open;
+  table.engine_close = &engine_close;
+  table.engine_info = &engine_info;
+  table.can_run = &can_run;
+  table.model_open = &model_open;
+  table.model_close = &model_close;
+  table.model_info = &model_info;
+  table.instance_open = &instance_open;
+  table.instance_close = &instance_close;
+  table.instance_info = &instance_info;
+  table.run = &run;
+  return table;
+}
+
+}  // namespace
+
+const sn_engine_api* entry(uint32_t host_abi_version) {
+  static const sn_engine_api table = make_table();
+  return host_abi_version == SN_ENGINE_ABI_VERSION ? &table : nullptr;
+}
+
+}  // namespace supernova::engine::onnxruntime

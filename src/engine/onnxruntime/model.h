@@ -1,0 +1,64 @@
+// One ONNX model: its OrtSession, which all instances share (Run is thread-safe), and its
+// signature.
+#pragma once
+
+#include <supernova/engine.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/onnxruntime/runtime.h"
+#include "engine/onnxruntime/types.h"
+
+namespace supernova::engine::onnxruntime {
+
+using Options = std::map<std::string, std::string>;
+
+class Model {
+ public:
+  // Reads a file, or bytes with `path` as the folder of external data. Of the options it takes
+  // intra_op_threads (default 1), graph_optimization_level (default all) and those that start with
+  // "session." or "ep.", which go to the runtime as they are; others are somebody else's.
+  static base::Result<std::unique_ptr<Model>> open(const Runtime& runtime,
+                                                   const sn_artefact& artefact,
+                                                   const Options& options);
+
+  // Runs and delivers the response through run.on_response. An error = nothing was delivered.
+  base::Status run(const sn_run& run);
+
+  const sn_model_info& info() const { return info_; }
+  // Bytes the session holds for weights and as working memory; 0 = not known.
+  uint64_t host_memory_bytes() const;
+
+ private:
+  Model() = default;
+  base::Status read_signature();
+  void fill_info();
+
+  struct RunValues;
+  base::Status prepare_inputs(const sn_run& run, RunValues& values);
+  base::Status prepare_outputs(const sn_run& run, RunValues& values);
+  base::Status call(RunValues& values);
+  base::Status call_without_lent(RunValues& values);
+  const ValueInfo* find_output(const char* name, size_t& index) const;
+
+  const Runtime* runtime_ = nullptr;
+  SessionPtr session_;
+  std::vector<ValueInfo> inputs_;
+  std::vector<ValueInfo> outputs_;
+  // Outputs whose declared shape turned out to be wrong: memory lent for them is not used again.
+  std::unique_ptr<std::atomic<bool>[]> wrong_shape_;
+
+  // What info_ points to.
+  std::vector<std::vector<const char*>> symbols_;
+  std::vector<sn_tensor_info> input_infos_;
+  std::vector<sn_tensor_info> output_infos_;
+  sn_signature signature_{};
+  sn_model_info info_{};
+};
+
+}  // namespace supernova::engine::onnxruntime

@@ -1,0 +1,64 @@
+#include "import/importer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace supernova::import {
+
+void ImporterRegistry::add(std::unique_ptr<Importer> importer) {
+  importers_.push_back(std::move(importer));
+}
+
+bool ImporterRegistry::recognises(const std::string& path) const {
+  return std::any_of(importers_.begin(), importers_.end(),
+                     [&](const auto& importer) { return !importer->recognise(path).empty(); });
+}
+
+base::Result<tensor::ImportedModel> ImporterRegistry::provide(const std::string& path,
+                                                              const tensor::Options& options) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return absl::NotFoundError(base::str_cat("model '", path, "' does not exist"));
+  }
+  const bool folder = std::filesystem::is_directory(status);
+  if (!folder && !std::filesystem::is_regular_file(status)) {
+    return absl::InvalidArgumentError(
+        base::str_cat("model '", path, "' is neither a file nor a folder"));
+  }
+  if (::access(path.c_str(), folder ? R_OK | X_OK : R_OK) != 0) {
+    return absl::PermissionDeniedError(base::str_cat("model '", path, "' can't be read"));
+  }
+  if (!folder && std::filesystem::file_size(path, error) == 0 && !error) {
+    return absl::InvalidArgumentError(base::str_cat("model file '", path, "' is empty"));
+  }
+  const Importer* chosen = nullptr;
+  std::string chosen_file;
+  for (const auto& importer : importers_) {
+    std::string file = importer->recognise(path);
+    if (file.empty()) continue;
+    if (chosen != nullptr) {
+      return absl::InvalidArgumentError(
+          base::str_cat("'", path, "' holds two models: ", chosen->format(), " (", chosen_file,
+                       ") and ", importer->format(), " (", file, "); name the file you mean"));
+    }
+    chosen = importer.get();
+    chosen_file = std::move(file);
+  }
+  if (chosen == nullptr) {
+    return absl::InvalidArgumentError(
+        base::str_cat("'", path, "' is not a model of a supported format (by content: ",
+                     base::str_join(formats(), ", "), "); the file may be incomplete"));
+  }
+  return chosen->import(chosen_file, options);
+}
+
+std::vector<std::string> ImporterRegistry::formats() const {
+  std::vector<std::string> names;
+  for (const auto& importer : importers_) names.emplace_back(importer->format());
+  return names;
+}
+
+}  // namespace supernova::import

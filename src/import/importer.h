@@ -1,0 +1,44 @@
+// An importer turns a trained model in its framework's own file into an artefact of the hub, ONNX. One
+// folder per source format; the registration list is generated. Importers are stateless and thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "tensor/artefact.h"
+
+namespace supernova::import {
+
+class Importer {
+ public:
+  virtual ~Importer() = default;
+  // "onnx"
+  virtual std::string_view format() const = 0;
+  // The model file, when `path` (a file, or a folder that holds one model) is of this format by its
+  // content; "" when it isn't. An unreadable file is not of any format.
+  virtual std::string recognise(const std::string& path) const = 0;
+  // `file` as recognise() returned it. Errors name the file, the place in it, and the reason.
+  virtual base::Result<tensor::ImportedModel> import(const std::string& file,
+                                                     const tensor::Options& options) const = 0;
+};
+
+class ImporterRegistry final : public tensor::ArtefactProvider {
+ public:
+  void add(std::unique_ptr<Importer> importer);
+  bool recognises(const std::string& path) const override;
+  // Refuses: a path that doesn't exist or can't be read, unknown content (the formats there are), and
+  // content of two formats at once (both names).
+  base::Result<tensor::ImportedModel> provide(const std::string& path,
+                                              const tensor::Options& options) override;
+  std::vector<std::string> formats() const;
+
+ private:
+  std::vector<std::unique_ptr<Importer>> importers_;
+};
+
+// Generated from the extension folders under src/import.
+void register_importers(ImporterRegistry& registry);
+
+}  // namespace supernova::import

@@ -1,0 +1,57 @@
+#include "tensor/buffer.h"
+
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "base/status.h"
+
+namespace supernova::tensor {
+
+Buffer Buffer::allocate(size_t size) { return allocate_aligned_at(size, 0); }
+
+Buffer Buffer::allocate_aligned_at(size_t size, size_t offset) {
+  Buffer buffer;
+  const size_t lead = (kAlignment - offset % kAlignment) % kAlignment;
+  if (size > std::numeric_limits<size_t>::max() - lead - kPadding) return buffer;
+  void* memory =
+      ::operator new(lead + size + kPadding, std::align_val_t{kAlignment}, std::nothrow);
+  if (memory == nullptr) return buffer;
+  buffer.owner_ = std::shared_ptr<void>(
+      memory, [](void* m) { ::operator delete(m, std::align_val_t{kAlignment}); });
+  buffer.data_ = static_cast<std::byte*>(memory) + lead;
+  buffer.size_ = size;
+  return buffer;
+}
+
+Buffer Buffer::copy_of(std::span<const std::byte> bytes) {
+  Buffer buffer = allocate(bytes.size());
+  if (buffer.data_ != nullptr && !bytes.empty()) {
+    std::memcpy(buffer.data_, bytes.data(), bytes.size());
+  }
+  return buffer;
+}
+
+Buffer Buffer::copy_of(std::string_view bytes) {
+  return copy_of(std::as_bytes(std::span(bytes.data(), bytes.size())));
+}
+
+Buffer Buffer::adopt(void* data, size_t size, std::function<void()> release) {
+  Buffer buffer;
+  buffer.owner_ = std::shared_ptr<void>(data, [release = std::move(release)](void*) {
+    if (release) release();
+  });
+  buffer.data_ = static_cast<std::byte*>(data);
+  buffer.size_ = size;
+  return buffer;
+}
+
+Buffer Buffer::slice(size_t offset, size_t size) const {
+  SN_CHECK(offset <= size_ && size <= size_ - offset);
+  Buffer part = *this;
+  part.data_ += offset;
+  part.size_ = size;
+  return part;
+}
+
+}  // namespace supernova::tensor
