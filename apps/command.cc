@@ -1,0 +1,69 @@
+#include "command.h"
+
+#include <cstdio>
+
+namespace supernova::apps {
+
+int finish(const base::Status& status) {
+  if (status.ok()) return 0;
+  std::string line = "error: ";
+  for (const char c : base::message(status)) {
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    // One line whatever a library says: control characters become single spaces.
+    if (!control) {
+      line += c;
+    } else if (line.back() != ' ') {
+      line += ' ';
+    }
+  }
+  while (line.back() == ' ') line.pop_back();
+  std::fprintf(stderr, "%s\n", line.c_str());
+  return 1;
+}
+
+void ModelOptions::add_to(CLI::App& command) {
+  command.add_option("--engine", engine, "Engine that runs the model (default: the best here)")
+      ->type_name("NAME");
+  command.add_option("--device", device, "Device to run on; see 'supernova devices'")
+      ->type_name("ID")
+      ->capture_default_str();
+  command
+      .add_option("--engine-library", engine_libraries,
+                  "Shared library of an out-of-tree engine; may be repeated")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--option", options, "Importer or engine option; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+}
+
+base::Result<model::LoadOptions> ModelOptions::load_options() const {
+  if (device != "cpu") {
+    return absl::InvalidArgumentError(base::str_cat(
+        "no device '", device, "' that an engine here can use; there is: cpu (supernova devices)"));
+  }
+  model::LoadOptions load;
+  load.engine = engine;
+  for (const std::string& option : options) {
+    const size_t equals = option.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return absl::InvalidArgumentError(
+          base::str_cat("--option ", option, ": give it as KEY=VALUE"));
+    }
+    load.options[option.substr(0, equals)] = option.substr(equals + 1);
+  }
+  return load;
+}
+
+base::Status House::open(const ModelOptions& options) {
+  import::register_importers(importers);
+  engine::register_builtin_engines(engines);
+  for (const std::string& library : options.engine_libraries) {
+    SN_TRY(engines.add_library(library, {}));
+  }
+  return {};
+}
+
+}  // namespace supernova::apps

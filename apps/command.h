@@ -1,0 +1,46 @@
+// What the commands of the command-line program share. Exit codes: 0 done, 1 failed, 2 usage.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/catalogue.h"
+#include "import/importer.h"
+#include "model/model_manager.h"
+
+namespace supernova::apps {
+
+// A failed status becomes one line on stderr, `error: ...`; returns the exit code.
+int finish(const base::Status& status);
+
+// Options that every command which opens a model has.
+struct ModelOptions {
+  std::string engine;
+  std::string device = "cpu";
+  std::vector<std::string> engine_libraries;
+  std::vector<std::string> options;  // KEY=VALUE
+
+  void add_to(CLI::App& command);
+  base::Result<model::LoadOptions> load_options() const;
+};
+
+// Importers and engines, and the models opened through them.
+struct House {
+  import::ImporterRegistry importers;
+  engine::Catalogue engines;
+  model::ModelManager models{importers, engines};
+
+  // Registers what is built in and the engine libraries asked for.
+  base::Status open(const ModelOptions& options);
+};
+
+// Each adds its command to `app`; its callback stores the exit code.
+void add_serve(CLI::App& app, int& exit_code);
+void add_infer(CLI::App& app, int& exit_code);
+void add_inspect(CLI::App& app, int& exit_code);
+void add_devices(CLI::App& app, int& exit_code);
+void add_completion(CLI::App& app, int& exit_code);
+
+}  // namespace supernova::apps

@@ -1,0 +1,53 @@
+// Holds the models that are served: loads them at start, lends handles to ready versions, drains them
+// at the end. Loading is done on the caller's thread. Look-ups are safe from any thread.
+#pragma once
+
+#include <map>
+#include <chrono>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "tensor/artefact.h"
+#include "engine/catalogue.h"
+#include "model/model_source.h"
+#include "model/model_version.h"
+
+namespace supernova::model {
+
+struct LoadOptions {
+  std::string engine;       // "" = chosen
+  tensor::Options options;  // for importer and engine
+  schedule::SchedulerOptions queue;
+};
+
+class ModelManager {
+ public:
+  ModelManager(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue)
+      : provider_(provider), catalogue_(catalogue) {}
+  ~ModelManager();
+
+  // Loads one version; it is listed with its reason if that fails. ALREADY_EXISTS for a name taken.
+  base::Status load(const VersionSource& source, const LoadOptions& options);
+
+  // The ready version of a model; `version` "" = the highest. Errors are those of the wire: unknown
+  // name INVALID_ARGUMENT, unknown version NOT_FOUND, not ready UNAVAILABLE with the reason.
+  base::Result<VersionHandle> find(std::string_view name, std::string_view version) const;
+  // Every version, ready or not, by name.
+  std::vector<VersionHandle> list() const;
+  bool all_ready() const;
+  // Waits for queued and running requests, then closes all sessions. No look-up succeeds afterwards.
+  void drain();
+
+ private:
+  base::Status open(ModelVersion& version, const LoadOptions& options);
+
+  tensor::ArtefactProvider& provider_;
+  engine::Catalogue& catalogue_;
+  mutable std::shared_mutex mutex_;
+  std::map<std::string, std::map<int64_t, VersionHandle>, std::less<>> models_;
+};
+
+}  // namespace supernova::model

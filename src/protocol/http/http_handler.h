@@ -1,0 +1,52 @@
+// What lies between the HTTP listener and the dialects spoken over it: a whole request with its body in
+// aligned memory, and a response made of a head and shared buffers written without a copy.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tensor/buffer.h"
+#include "tensor/request.h"
+
+namespace supernova::protocol::http {
+
+struct HttpRequest {
+  std::string method;
+  std::string target;  // as received: path and query, still percent-encoded
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  // The body; when the request has a valid Inference-Header-Content-Length N, byte N is 64-byte
+  // aligned. At least Buffer::kPadding readable bytes follow it.
+  tensor::Buffer body;
+  std::shared_ptr<tensor::Cancellation> cancellation;  // set when the client goes away
+
+  // Value of the first header of that (lower-case) name; null when absent.
+  const std::string* header(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type;  // "" = no Content-Type
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;                    // written first
+  std::vector<tensor::Buffer> buffers;  // written after it, in order, from where they are
+};
+
+// Called exactly once per request, from any thread.
+using Responder = absl::AnyInvocable<void(HttpResponse)>;
+
+// Thread-safe: called from every I/O thread at once. Must not block for long.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  virtual void handle(HttpRequest request, Responder respond) = 0;
+};
+
+// `{"error": message}`.
+HttpResponse error_response(int status, std::string_view message);
+
+}  // namespace supernova::protocol::http

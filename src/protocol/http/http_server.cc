@@ -1,0 +1,164 @@
+#include "protocol/http/http_server.h"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/log.h"
+#include "protocol/http/worker.h"
+
+namespace supernova::protocol::http {
+namespace {
+
+namespace net = boost::asio;
+using net::ip::tcp;
+using ErrorCode = boost::system::error_code;
+
+constexpr std::chrono::milliseconds kAcceptBackOff{100};
+
+std::string address_text(const std::string& host, uint16_t port) {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return base::str_cat(is_v6 ? "[" : "", host, is_v6 ? "]:" : ":", port);
+}
+
+base::Result<tcp::endpoint> resolve(const HttpServerOptions& options, net::io_context& loop) {
+  ErrorCode error;
+  const net::ip::address address = net::ip::make_address(options.host, error);
+  if (!error) return tcp::endpoint(address, options.port);
+  tcp::resolver resolver(loop);
+  const auto found = resolver.resolve(options.host, std::to_string(options.port), error);
+  if (error || found.empty()) {
+    return absl::InvalidArgumentError(
+        base::str_cat("HTTP host '", options.host, "' is not an address of this machine (",
+                      error.message(), "); choose another with --host"));
+  }
+  return found.begin()->endpoint();
+}
+
+base::Status bind_error(const HttpServerOptions& options, const ErrorCode& error) {
+  const std::string where = address_text(options.host, options.port);
+  if (error == net::error::address_in_use) {
+    return absl::UnavailableError(base::str_cat(
+        "HTTP port ", where, " is already in use; choose another with --http-port"));
+  }
+  return absl::UnavailableError(base::str_cat("can't listen for HTTP on ", where, ": ",
+                                              error.message(),
+                                              "; choose another with --host or --http-port"));
+}
+
+class BeastServer final : public HttpServer {
+ public:
+  BeastServer(const HttpServerOptions& options, HttpHandler& handler) : options_(options) {
+    for (int i = 0; i < std::max(1, options.threads); ++i) {
+      workers_.push_back(std::make_shared<Worker>(options, handler));
+    }
+  }
+  ~BeastServer() override;
+
+  base::Status listen();
+  std::string host() const override { return options_.host; }
+  uint16_t port() const override { return port_; }
+  void drain(std::chrono::steady_clock::time_point deadline) override;
+
+ private:
+  void accept();
+  void stop_accepting();
+
+  const HttpServerOptions options_;
+  uint16_t port_ = 0;
+  std::vector<std::shared_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  // Both live on the first worker's loop.
+  std::optional<tcp::acceptor> acceptor_;
+  std::optional<net::steady_timer> back_off_;
+  size_t next_worker_ = 0;
+};
+
+base::Status BeastServer::listen() {
+  net::io_context& loop = workers_.front()->loop();
+  SN_ASSIGN(const tcp::endpoint endpoint, resolve(options_, loop));
+  acceptor_.emplace(loop);
+  back_off_.emplace(loop);
+  ErrorCode error;
+  acceptor_->open(endpoint.protocol(), error);
+  // A port whose last connections are still closing may be taken again; one that is listened on, not.
+  if (!error) acceptor_->set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_->bind(endpoint, error);
+  if (!error) acceptor_->listen(net::socket_base::max_listen_connections, error);
+  if (error) return bind_error(options_, error);
+  port_ = acceptor_->local_endpoint(error).port();
+  accept();
+  for (const auto& worker : workers_) threads_.emplace_back([worker] { worker->run(); });
+  return {};
+}
+
+void BeastServer::accept() {
+  Worker& worker = *workers_[next_worker_];
+  next_worker_ = (next_worker_ + 1) % workers_.size();
+  acceptor_->async_accept(worker.loop(), [this, &worker](const ErrorCode& error, tcp::socket socket) {
+    if (!acceptor_->is_open()) return;
+    if (!error) {
+      worker.adopt(std::move(socket));
+      return accept();
+    }
+    if (error == net::error::connection_aborted) return accept();
+    // Out of descriptors or memory: trying again at once would spin.
+    SN_LOG(Warning, "HTTP: can't accept a connection: {}", error.message());
+    back_off_->expires_after(kAcceptBackOff);
+    back_off_->async_wait([this](const ErrorCode& cancelled) {
+      if (!cancelled && acceptor_->is_open()) accept();
+    });
+  });
+}
+
+// Returns when no connection can come any more.
+void BeastServer::stop_accepting() {
+  if (threads_.empty()) return;
+  std::promise<void> closed;
+  net::post(workers_.front()->loop(), [&] {
+    ErrorCode ignored;
+    acceptor_->close(ignored);
+    back_off_->cancel();
+    closed.set_value();
+  });
+  closed.get_future().wait();
+}
+
+void BeastServer::drain(std::chrono::steady_clock::time_point deadline) {
+  stop_accepting();
+  for (const auto& worker : workers_) worker->start_draining();
+  const auto busy = [&] {
+    return std::any_of(workers_.begin(), workers_.end(),
+                       [](const auto& worker) { return worker->open_connections() > 0; });
+  };
+  while (busy() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+BeastServer::~BeastServer() {
+  stop_accepting();
+  for (const auto& worker : workers_) worker->stop();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& options,
+                                                            HttpHandler& handler) {
+  try {
+    auto server = std::make_unique<BeastServer>(options, handler);
+    SN_TRY(server->listen());
+    return std::unique_ptr<HttpServer>(std::move(server));
+  } catch (const std::exception& error) {
+    return absl::UnavailableError(base::str_cat("can't start the HTTP listener: ", error.what()));
+  }
+}
+
+}  // namespace supernova::protocol::http

@@ -1,0 +1,93 @@
+#include "protocol/http/request_parser.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/text.h"
+
+namespace supernova::protocol::http {
+namespace {
+
+namespace beast_http = boost::beast::http;
+
+constexpr size_t kFirstChunkedCapacity = 16 * 1024;
+
+std::string text(boost::beast::string_view view) { return {view.data(), view.size()}; }
+
+}  // namespace
+
+RequestParser::RequestParser(size_t max_header_bytes, uint64_t max_body_bytes)
+    : max_body_bytes_(max_body_bytes) {
+  header_limit(static_cast<std::uint32_t>(max_header_bytes));
+  body_limit(boost::none);  // the listener answers 413 itself
+  eager(false);
+}
+
+size_t RequestParser::aligned_offset(uint64_t limit) const {
+  size_t offset = 0;
+  const std::string* header = request_.header("inference-header-content-length");
+  if (header == nullptr || !base::parse_whole(*header, offset)) return 0;
+  return offset <= limit ? offset : 0;
+}
+
+void RequestParser::finish_chunked_body() {
+  if (chunked_size_ > 0) request_.body = chunked_.slice(0, chunked_size_);
+  chunked_ = {};
+}
+
+void RequestParser::on_request_impl(beast_http::verb, StringView method, StringView target,
+                                    int version, ErrorCode&) {
+  request_.method = text(method);
+  request_.target = text(target);
+  version_ = version;
+}
+
+void RequestParser::on_field_impl(beast_http::field field, StringView name, StringView value,
+                                  ErrorCode&) {
+  if (header_done_) return;
+  std::string key = text(name);
+  std::transform(key.begin(), key.end(), key.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (field == beast_http::field::transfer_encoding) transfer_encoding_ = text(value);
+  request_.headers.emplace_back(std::move(key), text(value));
+}
+
+std::size_t RequestParser::on_body_impl(StringView, ErrorCode& error) {
+  error = beast_http::error::bad_content_length;  // bodies of known length don't come here
+  return 0;
+}
+
+void RequestParser::on_chunk_header_impl(std::uint64_t size, StringView, ErrorCode& error) {
+  if (++chunks_ > kMaxChunks) {
+    refusal_ = Refusal::kTooManyChunks;
+    error = beast_http::error::bad_chunk;
+  } else if (size > max_body_bytes_ || chunked_size_ > max_body_bytes_ - size) {
+    refusal_ = Refusal::kTooLarge;
+    error = beast_http::error::body_limit;
+  }
+}
+
+std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, StringView piece, ErrorCode& error) {
+  if (!grow(chunked_size_ + piece.size())) {
+    refusal_ = Refusal::kNoMemory;
+    error = beast_http::error::buffer_overflow;
+    return 0;
+  }
+  if (!piece.empty()) std::memcpy(chunked_.data() + chunked_size_, piece.data(), piece.size());
+  chunked_size_ += piece.size();
+  return piece.size();
+}
+
+// By doubling, so that memory follows what has arrived and not what was announced.
+bool RequestParser::grow(size_t needed) {
+  if (needed <= chunked_.size() && chunked_.data() != nullptr) return true;
+  const size_t capacity = std::max({needed, chunked_.size() * 2, kFirstChunkedCapacity});
+  tensor::Buffer larger =
+      tensor::Buffer::allocate_aligned_at(capacity, aligned_offset(max_body_bytes_));
+  if (larger.data() == nullptr) return false;
+  if (chunked_size_ > 0) std::memcpy(larger.data(), chunked_.data(), chunked_size_);
+  chunked_ = std::move(larger);
+  return true;
+}
+
+}  // namespace supernova::protocol::http

@@ -1,0 +1,111 @@
+#include "protocol/http/worker.h"
+
+#include <boost/asio/post.hpp>
+
+#include "base/log.h"
+#include "protocol/http/connection.h"
+
+namespace supernova::protocol::http {
+namespace {
+
+constexpr std::chrono::milliseconds kSweepInterval{100};
+
+}  // namespace
+
+void Worker::run() {
+  for (;;) {
+    try {
+      loop_.run();
+      return;
+    } catch (const std::exception& error) {
+      // Whatever failed was one connection's; its timeout closes it.
+      SN_LOG(Error, "HTTP: {}", error.what());
+    }
+  }
+}
+
+void Worker::deliver(std::shared_ptr<Connection> connection, HttpResponse response) {
+  bool wake = false;
+  {
+    std::lock_guard lock(box_mutex_);
+    if (stopped_) return;
+    wake = box_.empty();
+    box_.emplace_back(std::move(connection), std::move(response));
+  }
+  // The posted call holds no connection: one that is never run must not keep the loop alive.
+  if (wake) boost::asio::post(loop_, [this] { empty_box(); });
+}
+
+void Worker::empty_box() {
+  std::vector<std::pair<std::shared_ptr<Connection>, HttpResponse>> box;
+  {
+    std::lock_guard lock(box_mutex_);
+    box.swap(box_);
+  }
+  for (auto& [connection, response] : box) connection->take_response(std::move(response));
+}
+
+void Worker::adopt(boost::asio::ip::tcp::socket socket) {
+  // Counted at once, so that draining can't miss it.
+  open_connections_.fetch_add(1, std::memory_order_relaxed);
+  auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket));
+  boost::asio::post(loop_, [this, connection] {
+    connections_.insert(connection);
+    schedule_sweep();
+    connection->start();
+  });
+}
+
+void Worker::remove(const std::shared_ptr<Connection>& connection) {
+  if (connections_.erase(connection) == 1) {
+    open_connections_.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+void Worker::schedule_sweep() {
+  if (sweep_scheduled_ || connections_.empty()) return;
+  sweep_scheduled_ = true;
+  sweep_timer_.expires_after(kSweepInterval);
+  sweep_timer_.async_wait([this](const boost::system::error_code& error) {
+    sweep_scheduled_ = false;
+    if (!error) sweep();
+  });
+}
+
+void Worker::sweep() {
+  const auto now = std::chrono::steady_clock::now();
+  // Looking at a connection may close it.
+  const std::vector<std::shared_ptr<Connection>> connections(connections_.begin(),
+                                                             connections_.end());
+  for (const auto& connection : connections) connection->look_at_time(now);
+  schedule_sweep();
+}
+
+void Worker::start_draining() {
+  draining_.store(true, std::memory_order_relaxed);
+  boost::asio::post(loop_, [this] {
+    const std::vector<std::shared_ptr<Connection>> connections(connections_.begin(),
+                                                               connections_.end());
+    for (const auto& connection : connections) connection->close_if_idle();
+  });
+}
+
+void Worker::stop() {
+  boost::asio::post(loop_, [this] { close_all(); });
+}
+
+void Worker::close_all() {
+  std::vector<std::pair<std::shared_ptr<Connection>, HttpResponse>> box;
+  {
+    std::lock_guard lock(box_mutex_);
+    stopped_ = true;
+    box.swap(box_);
+  }
+  const std::vector<std::shared_ptr<Connection>> connections(connections_.begin(),
+                                                             connections_.end());
+  for (const auto& connection : connections) connection->close();
+  sweep_timer_.cancel();
+  guard_.reset();  // the loop ends once the cancelled operations have returned
+}
+
+}  // namespace supernova::protocol::http

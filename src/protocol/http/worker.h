@@ -1,0 +1,70 @@
+// One I/O thread of the HTTP listener: its event loop, its connections, and the box in which other
+// threads leave responses. Unless said otherwise, functions are called on that thread.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "protocol/http/http_handler.h"
+#include "protocol/http/http_server.h"
+
+namespace supernova::protocol::http {
+
+class Connection;
+
+// Connections share the worker, so that one whose request outlives the server still has its loop.
+class Worker : public std::enable_shared_from_this<Worker> {
+ public:
+  Worker(const HttpServerOptions& options, HttpHandler& handler)
+      : options_(options), handler_(handler) {}
+
+  void run();  // the thread's body; returns after stop()
+
+  // Any thread. A response for a connection that is gone, or after stop(), is dropped.
+  void deliver(std::shared_ptr<Connection> connection, HttpResponse response);
+  void adopt(boost::asio::ip::tcp::socket socket);  // made on loop()
+  void start_draining();
+  void stop();  // closes every connection
+  size_t open_connections() const { return open_connections_.load(std::memory_order_relaxed); }
+  bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  boost::asio::io_context& loop() { return loop_; }
+  const HttpServerOptions& options() const { return options_; }
+  HttpHandler& handler() { return handler_; }
+  bool on_thread() { return loop_.get_executor().running_in_this_thread(); }
+
+  void remove(const std::shared_ptr<Connection>& connection);
+
+ private:
+  void empty_box();
+  void schedule_sweep();
+  void sweep();
+  void close_all();
+
+  const HttpServerOptions options_;
+  HttpHandler& handler_;
+  boost::asio::io_context loop_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      loop_.get_executor()};
+  // Timeouts are looked at now and then: a timer per request would cost system calls.
+  boost::asio::steady_timer sweep_timer_{loop_};
+  bool sweep_scheduled_ = false;
+  std::unordered_set<std::shared_ptr<Connection>> connections_;
+  std::atomic<size_t> open_connections_{0};
+  std::atomic<bool> draining_{false};
+
+  std::mutex box_mutex_;
+  std::vector<std::pair<std::shared_ptr<Connection>, HttpResponse>> box_;
+  bool stopped_ = false;
+};
+
+}  // namespace supernova::protocol::http

@@ -1,0 +1,43 @@
+// Decodes the body of an inference request: JSON, JSON with binary tensors behind it, or one raw
+// binary tensor. Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "tensor/buffer.h"
+#include "tensor/request.h"
+#include "tensor/tensor.h"
+
+namespace supernova::protocol::oip {
+
+// How outputs are to be sent.
+struct OutputForm {
+  struct Listed {
+    std::string name;
+    bool binary = false;
+  };
+  std::vector<Listed> listed;
+  bool binary_by_default = false;  // for outputs that are not listed
+
+  bool is_binary(std::string_view output) const;
+};
+
+struct DecodedRequest {
+  tensor::Request request;  // model_version, cancellation, deadline and the like are left to the caller
+  OutputForm output_form;
+};
+
+// `header_length` is the value of Inference-Header-Content-Length, null when there is none. `inputs`
+// is the model's signature; only raw binary requests need it. Binary tensors are slices of `body`
+// where its alignment allows. Errors: INVALID_ARGUMENT naming what is wrong, UNIMPLEMENTED for
+// extensions that are not served, RESOURCE_EXHAUSTED. Whether the tensors suit the model is for
+// service::validate to say.
+base::Result<DecodedRequest> decode_infer_request(const tensor::Buffer& body,
+                                                  const std::string* header_length,
+                                                  std::string_view model_name,
+                                                  const std::vector<tensor::TensorInfo>& inputs);
+
+}  // namespace supernova::protocol::oip

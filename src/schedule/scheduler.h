@@ -1,0 +1,51 @@
+// The queue in front of one session. Requests wait in a bounded queue for the session's worker; a full
+// queue answers at once. Thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "engine/engine.h"
+#include "tensor/request.h"
+
+namespace supernova::schedule {
+
+struct SchedulerOptions {
+  size_t max_queue_size = 1024;
+};
+
+class Scheduler {
+ public:
+  Scheduler(std::unique_ptr<engine::Session> session, const SchedulerOptions& options);
+  ~Scheduler();  // stops
+
+  // Finishes what is queued and running and takes nothing more. Must be called, once, before the last
+  // owner lets go on a thread that completes requests; the destructor calls it otherwise.
+  void stop();
+
+  // UNAVAILABLE when the queue is full or stopped; CANCELLED or DEADLINE_EXCEEDED when the request no longer
+  // counts by the time its turn comes.
+  void enqueue(tensor::Request request, tensor::Completion done);
+  const engine::Session& session() const { return *session_; }
+
+ private:
+  struct Item {
+    tensor::Request request;
+    tensor::Completion done;
+  };
+  void work();
+
+  std::unique_ptr<engine::Session> session_;
+  SchedulerOptions options_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Item> queue_;
+  bool stopping_ = false;
+  std::thread worker_;
+};
+
+}  // namespace supernova::schedule

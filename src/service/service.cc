@@ -1,0 +1,184 @@
+#include "service/service.h"
+
+#include <algorithm>
+
+#include "tensor/bytes.h"
+
+namespace supernova::service {
+namespace {
+
+using tensor::Tensor;
+using tensor::TensorInfo;
+
+const TensorInfo* find_info(const std::vector<TensorInfo>& infos, std::string_view name) {
+  const auto at = std::find_if(infos.begin(), infos.end(),
+                               [&](const TensorInfo& info) { return info.name == name; });
+  return at == infos.end() ? nullptr : &*at;
+}
+
+// The tensor meant by a positional alias such as INPUT__0; null when `name` is none.
+const TensorInfo* find_alias(const std::vector<TensorInfo>& infos, std::string_view name,
+                             std::string_view prefix) {
+  size_t index = 0;
+  if (!name.starts_with(prefix) || !base::parse_whole(name.substr(prefix.size()), index)) {
+    return nullptr;
+  }
+  return index < infos.size() ? &infos[index] : nullptr;
+}
+
+base::Status check_presence(const tensor::Request& request, const std::vector<TensorInfo>& inputs) {
+  std::vector<std::string_view> missing;
+  for (const TensorInfo& info : inputs) {
+    const bool given = std::any_of(request.inputs.begin(), request.inputs.end(),
+                                   [&](const Tensor& input) { return input.name == info.name; });
+    if (!given && !info.optional) missing.push_back(info.name);
+  }
+  if (missing.empty()) return {};
+  std::vector<std::string> given;
+  for (const Tensor& input : request.inputs) given.push_back("'" + input.name + "'");
+  return absl::InvalidArgumentError(base::str_cat(
+      "expected ", inputs.size(), " inputs but got ", request.inputs.size(), " inputs for model '",
+      request.model_name, "'. Got input(s) [", base::str_join(given, ", "),
+      "], but missing required input(s) ['", base::str_join(missing, "', '"),
+      "']. Please provide all required input(s)."));
+}
+
+base::Status check_size(const Tensor& input, std::string_view model) {
+  if (input.data_type == tensor::DataType::kBytes) {
+    SN_ASSIGN(const int64_t count, tensor::element_count(input.shape));
+    const auto elements = tensor::unpack_bytes(input.buffer.view(), count);
+    return base::annotate(elements.status(),
+                          base::str_cat("input '", input.name, "' for model '", model, "'"));
+  }
+  SN_ASSIGN(const size_t expected, tensor::byte_size(input.data_type, input.shape));
+  if (expected == input.buffer.size()) return {};
+  return absl::InvalidArgumentError(base::str_cat("input byte size mismatch for input '", input.name,
+                                                 "' for model '", model, "'. Expected ", expected,
+                                                 ", got ", input.buffer.size()));
+}
+
+base::Status check_input(const Tensor& input, const TensorInfo& info, std::string_view model) {
+  if (input.data_type != info.data_type) {
+    return absl::InvalidArgumentError(base::str_cat(
+        "inference input '", input.name, "' data-type is '",
+        tensor::data_type_name(input.data_type), "', but model '", model, "' expects '",
+        tensor::data_type_name(info.data_type), "'"));
+  }
+  if (info.rank_known && !tensor::shape_matches(info.shape, input.shape)) {
+    return absl::InvalidArgumentError(base::str_cat(
+        "unexpected shape for input '", input.name, "' for model '", model, "'. Expected ",
+        tensor::shape_to_string(info.shape), ", got ", tensor::shape_to_string(input.shape), "."));
+  }
+  return check_size(input, model);
+}
+
+}  // namespace
+
+base::Status validate(const tensor::Request& request, const std::vector<TensorInfo>& inputs,
+                      const std::vector<TensorInfo>& outputs) {
+  const std::string& model = request.model_name;
+  for (size_t i = 0; i < request.inputs.size(); ++i) {
+    const Tensor& input = request.inputs[i];
+    const TensorInfo* info = find_info(inputs, input.name);
+    if (info == nullptr) {
+      return absl::InvalidArgumentError(base::str_cat("unexpected inference input '", input.name,
+                                                     "' for model '", model, "'"));
+    }
+    const bool repeated = std::any_of(
+        request.inputs.begin(), request.inputs.begin() + static_cast<std::ptrdiff_t>(i),
+        [&](const Tensor& earlier) { return earlier.name == input.name; });
+    if (repeated) {
+      return absl::InvalidArgumentError(
+          base::str_cat("input '", input.name, "' is given twice for model '", model, "'"));
+    }
+    SN_TRY(check_input(input, *info, model));
+  }
+  SN_TRY(check_presence(request, inputs));
+  for (size_t i = 0; i < request.outputs.size(); ++i) {
+    const std::string& name = request.outputs[i];
+    if (find_info(outputs, name) == nullptr) {
+      return absl::InvalidArgumentError(
+          base::str_cat("unexpected inference output '", name, "' for model '", model, "'"));
+    }
+    if (std::find(request.outputs.begin(), request.outputs.begin() + static_cast<std::ptrdiff_t>(i),
+                  name) != request.outputs.begin() + static_cast<std::ptrdiff_t>(i)) {
+      return absl::InvalidArgumentError(
+          base::str_cat("output '", name, "' is asked for twice of model '", model, "'"));
+    }
+  }
+  return {};
+}
+
+ServerMetadata Service::metadata() const {
+  return {"supernova", SUPERNOVA_VERSION, {"model_configuration", "binary_tensor_data", "parameters"}};
+}
+
+base::Result<ModelMetadata> Service::model_metadata(std::string_view name,
+                                                    std::string_view version) const {
+  SN_ASSIGN(const model::VersionHandle handle, models_.find(name, version));
+  const model::ModelConfig& config = handle->config();
+  return ModelMetadata{
+      config.name, {std::to_string(handle->version())}, config.platform, config.inputs,
+      config.outputs};
+}
+
+base::Result<model::ModelConfig> Service::model_config(std::string_view name,
+                                                       std::string_view version) const {
+  SN_ASSIGN(const model::VersionHandle handle, models_.find(name, version));
+  return handle->config();
+}
+
+base::Status Service::model_ready(std::string_view name, std::string_view version) const {
+  return models_.find(name, version).status();
+}
+
+void Service::infer(tensor::Request request, tensor::Completion done) {
+  const auto refuse = [&](const base::Status& status) {
+    done(request.id.empty() ? status
+                            : base::Status(status.code(), base::str_cat("[request id: ", request.id, "] ", status.message())));
+  };
+  auto found = models_.find(request.model_name, request.model_version);
+  if (!found.ok()) return refuse(found.status());
+  model::VersionHandle handle = *std::move(found);
+  const model::ModelConfig& config = handle->config();
+
+  for (Tensor& input : request.inputs) {
+    if (find_info(config.inputs, input.name) != nullptr) continue;
+    if (const TensorInfo* meant = find_alias(config.inputs, input.name, "INPUT__")) {
+      input.name = meant->name;
+    }
+  }
+  // Aliases of outputs come back under the name that was asked for.
+  std::vector<std::string> asked = request.outputs;
+  for (std::string& output : request.outputs) {
+    if (find_info(config.outputs, output) != nullptr) continue;
+    if (const TensorInfo* meant = find_alias(config.outputs, output, "OUTPUT__")) {
+      output = meant->name;
+    }
+  }
+  if (const base::Status status = validate(request, config.inputs, config.outputs); !status.ok()) {
+    return refuse(status);
+  }
+  if (request.outputs.empty()) {
+    for (const TensorInfo& output : config.outputs) request.outputs.push_back(output.name);
+    asked = request.outputs;
+  }
+  schedule::Scheduler& scheduler = handle->scheduler();
+  std::string id = request.id;
+  scheduler.enqueue(
+      std::move(request),
+      [handle, id = std::move(id), asked = std::move(asked),
+       done = std::move(done)](base::Result<tensor::Response> result) mutable {
+        if (result.ok()) {
+          result->model_name = handle->name();
+          result->model_version = std::to_string(handle->version());
+          result->id = std::move(id);
+          for (size_t i = 0; i < result->outputs.size() && i < asked.size(); ++i) {
+            result->outputs[i].name = std::move(asked[i]);
+          }
+        }
+        done(std::move(result));
+      });
+}
+
+}  // namespace supernova::service
