@@ -1,0 +1,65 @@
+// The engines under test and short ways to run them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace supernova::conformance {
+
+struct EngineCase {
+  std::string name;
+  std::function<sn_engine_entry_fn()> entry;
+  std::function<base::Result<std::unique_ptr<engine::Engine>>()> open;
+  // An artefact whose model hands INPUT0 (FP32 [n]) through to OUTPUT0.
+  tensor::Artefact passthrough;
+};
+std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case);
+
+// Every engine; only those that run ONNX.
+std::vector<EngineCase> all_engines();
+std::vector<EngineCase> onnx_engines();
+
+tensor::Artefact onnx_artefact(std::string model);
+sn_device cpu();
+
+template <typename T>
+tensor::Tensor tensor_of(std::string name, tensor::DataType type, tensor::Shape shape,
+                         const std::vector<T>& values) {
+  tensor::Tensor tensor;
+  tensor.name = std::move(name);
+  tensor.data_type = type;
+  tensor.shape = std::move(shape);
+  tensor.buffer = tensor::Buffer::copy_of(std::as_bytes(std::span(values)));
+  return tensor;
+}
+tensor::Tensor floats(std::string name, tensor::Shape shape, const std::vector<float>& values);
+tensor::Tensor texts(std::string name, tensor::Shape shape, const std::vector<std::string>& values);
+
+template <typename T>
+std::vector<T> values_of(const tensor::Tensor& tensor) {
+  std::vector<T> values(tensor.buffer.size() / sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), tensor.buffer.data(), tensor.buffer.size());
+  return values;
+}
+std::vector<std::string> texts_of(const tensor::Tensor& tensor);
+
+// Runs and waits for the answer.
+base::Result<tensor::Response> run(engine::Session& session, const tensor::Request& request);
+base::Result<tensor::Response> run(engine::Session& session, std::vector<tensor::Tensor> inputs,
+                                   std::vector<std::string> outputs = {});
+
+// Engine, model and session in one go.
+struct Opened {
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<engine::Model> model;
+  std::unique_ptr<engine::Session> session;
+};
+base::Result<Opened> open(const EngineCase& engine_case, const tensor::Artefact& artefact,
+                          const engine::Options& options = {});
+
+}  // namespace supernova::conformance
