@@ -49,7 +49,8 @@ base::Result<Layout> layout_of(const tensor::TensorInfo& input, const tensor::Op
   if (dims.size() == 2) return Layout{1, dims[0], dims[1], true};
   if (dims.size() != 3) return refuse("its rank is neither 2, 3 nor 4");
   const auto given = options.find("picture.layout");
-  bool first = is_channels(dims[0]);
+  // Where both ends could be channels, three or four of them beat one.
+  bool first = is_channels(dims[0]) && !(dims[0] == 1 && (dims[2] == 3 || dims[2] == 4));
   if (given != options.end()) {
     if (given->second != "nchw" && given->second != "nhwc") {
       return absl::InvalidArgumentError("option picture.layout is nchw or nhwc");

@@ -36,6 +36,9 @@ TEST(JsonWriter, ShortestFloatsReadBack) {
   out.clear();
   append_json_number(out, std::numeric_limits<int64_t>::min());
   EXPECT_EQ(out, "-9223372036854775808");
+  out.clear();
+  append_json_number(out, -0.0f);
+  EXPECT_EQ(out, "-0.0");
 }
 
 TEST(Utf8, RefusesOverlongSurrogatesAndBeyondUnicode) {

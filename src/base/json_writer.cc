@@ -1,6 +1,7 @@
 #include "base/json_writer.h"
 
 #include <charconv>
+#include <cmath>
 
 namespace supernova::base {
 namespace {
@@ -83,7 +84,13 @@ void append_json_string(std::string& out, std::string_view text) {
 
 void append_json_number(std::string& out, int64_t value) { append_chars(out, value); }
 void append_json_number(std::string& out, uint64_t value) { append_chars(out, value); }
-void append_json_number(std::string& out, double value) { append_chars(out, value); }
-void append_json_number(std::string& out, float value) { append_chars(out, value); }
+
+// Readers take "-0" for the integer zero, which has no sign.
+void append_json_number(std::string& out, double value) {
+  value == 0 && std::signbit(value) ? void(out += "-0.0") : append_chars(out, value);
+}
+void append_json_number(std::string& out, float value) {
+  value == 0 && std::signbit(value) ? void(out += "-0.0") : append_chars(out, value);
+}
 
 }  // namespace supernova::base

@@ -113,9 +113,12 @@ def check(name, server):
     problems = []
     if not offline:
         problems.append("supernova infer wrote no output")
-    for output in meta["outputs"]:
+    by_position = sorted(offline)
+    for position, output in enumerate(meta["outputs"]):
         expected = load(os.path.join(folder, output["file"]))
         key = re.sub(r"[^A-Za-z0-9._-]", "_", output["tensor"])
+        if key not in offline and position < len(by_position):
+            key = by_position[position]  # ZipMap's public name carries the inner tensor
         why = (off_golden(offline[key], expected, meta["tolerance"])
                if key in offline else f"not among {sorted(offline)}")
         if why:

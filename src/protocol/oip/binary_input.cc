@@ -79,7 +79,11 @@ base::Result<DecodedRequest> decode_raw_request(const Buffer& body, std::string_
     if (length > 0) std::memcpy(tensor.buffer.data() + sizeof(length), body.data(), length);
   } else {
     SN_ASSIGN(tensor.shape, raw_shape(info, body.size()));
-    SN_ASSIGN(const size_t expected, tensor::byte_size(tensor.data_type, tensor.shape));
+    const auto counted = tensor::byte_size(tensor.data_type, tensor.shape);
+    if (!counted.ok()) {
+      return base::annotate(counted.status(), base::str_cat("input '", tensor.name, "'"));
+    }
+    const size_t expected = *counted;
     if (expected != body.size()) {
       return invalid(base::str_cat("input byte size mismatch for input '", tensor.name,
                                    "' for model '", model, "'. Expected ", expected, ", got ",

@@ -379,7 +379,11 @@ base::Status Decoder::attach_binary(Tensor& tensor, uint64_t size) {
         next_binary_ == body_.size() ? " (is Inference-Header-Content-Length right?)" : ""));
   }
   if (tensor.data_type != DataType::kBytes) {
-    SN_ASSIGN(const size_t expected, tensor::byte_size(tensor.data_type, tensor.shape));
+    const auto counted = tensor::byte_size(tensor.data_type, tensor.shape);
+    if (!counted.ok()) {
+      return base::annotate(counted.status(), base::str_cat("input '", tensor.name, "'"));
+    }
+    const size_t expected = *counted;
     if (expected != size) {
       return invalid(base::str_cat("input byte size mismatch for input '", tensor.name,
                                    "' for model '", model_, "'. Expected ", expected, ", got ",

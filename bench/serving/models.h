@@ -1,0 +1,21 @@
+// The models that are measured, made on the spot with weights from a fixed rule.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace supernova::bench {
+
+struct BenchModel {
+  std::string name;
+  std::string onnx;  // content of the file
+  std::string input;
+  std::vector<int64_t> shape;
+};
+
+// 16 -> 32 -> 4: what a request costs beside the inference.
+BenchModel small_mlp();
+// The layers of SqueezeNet 1.1 on a 224 x 224 picture (602,112 bytes of input, 0.35 GFLOP).
+BenchModel convnet();
+
+}  // namespace supernova::bench
