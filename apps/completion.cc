@@ -25,13 +25,19 @@ std::string bash_script(const CLI::App& app) {
          "_supernova() {\n"
          "  local current=\"${COMP_WORDS[COMP_CWORD]}\" words=\"\" word\n"
          "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-         "    case \"$word\" in\n" + cases + "    esac\n"
+         "    case \"$word\" in\n" +
+         cases +
+         "    esac\n"
          "  done\n"
-         "  [ -n \"$words\" ] || words=\"" + commands + join_options(app) + "\"\n"
+         "  [ -n \"$words\" ] || words=\"" +
+         commands + join_options(app) +
+         "\"\n"
          "  COMPREPLY=()\n"
          "  case \"$current\" in\n"
          "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$current\")) ;;\n"
-         "    *) [ \"$COMP_CWORD\" -gt 1 ] || COMPREPLY=($(compgen -W \"" + commands + "\" -- \"$current\")) ;;\n"
+         "    *) [ \"$COMP_CWORD\" -gt 1 ] || COMPREPLY=($(compgen -W \"" +
+         commands +
+         "\" -- \"$current\")) ;;\n"
          "  esac\n"
          "}\n"
          "complete -o default -F _supernova supernova\n";
@@ -39,7 +45,8 @@ std::string bash_script(const CLI::App& app) {
 
 std::string zsh_script(const CLI::App& app) {
   return "# zsh: source <(supernova completion zsh)\n"
-         "autoload -U +X bashcompinit && bashcompinit\n" + bash_script(app);
+         "autoload -U +X bashcompinit && bashcompinit\n" +
+         bash_script(app);
 }
 
 std::string fish_script(const CLI::App& app) {

@@ -52,7 +52,8 @@ void print_json(const std::vector<Device>& devices) {
     append_json_string(out, d.kind);
     out += ",\"model\":";
     append_json_string(out, d.model);
-    out += d.state == device::DeviceState::kUsable ? ",\"state\":\"usable\"" : ",\"state\":\"unusable\"";
+    out += d.state == device::DeviceState::kUsable ? ",\"state\":\"usable\""
+                                                   : ",\"state\":\"unusable\"";
     out += ",\"engine\":";
     d.engine.empty() ? void(out += "null") : append_json_string(out, d.engine);
     if (!d.missing.empty()) {

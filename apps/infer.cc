@@ -59,9 +59,8 @@ base::Result<NamedFile> split_input(const std::string& argument,
   std::error_code error;
   const size_t equals = argument.find('=');
   if (equals != std::string::npos && !std::filesystem::exists(argument, error)) {
-    return absl::InvalidArgumentError(base::str_cat("the model has no input '",
-                                                    argument.substr(0, equals), "'; it has ",
-                                                    input_names(inputs)));
+    return absl::InvalidArgumentError(base::str_cat(
+        "the model has no input '", argument.substr(0, equals), "'; it has ", input_names(inputs)));
   }
   if (inputs.size() != 1) {
     return absl::InvalidArgumentError(
@@ -100,9 +99,9 @@ base::Result<Tensor> read_input(const NamedFile& named, const tensor::Options& o
              first != std::string::npos && content[first] == '{') {
     SN_ASSIGN(tensor, tensor::parse_json_tensor(content, info.data_type, named.file));
   } else {
-    return absl::InvalidArgumentError(base::str_cat(
-        "input file '", named.file,
-        "' is neither .npy, .json {\"shape\":[...],\"data\":[...]} nor a picture"));
+    return absl::InvalidArgumentError(
+        base::str_cat("input file '", named.file,
+                      "' is neither .npy, .json {\"shape\":[...],\"data\":[...]} nor a picture"));
   }
   // NumPy has no bfloat16: its bits travel as uint16.
   if (info.data_type == DataType::kBf16 && tensor.data_type == DataType::kUint16) {
@@ -169,7 +168,8 @@ base::Result<tensor::Response> infer_once(service::Service& service,
 std::string file_stem(std::string_view name, std::set<std::string>& taken) {
   std::string stem(name);
   for (char& c : stem) {
-    const bool kept = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
+    const bool kept =
+        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
     if (!kept) c = '_';
   }
   // "", "." and ".." name no file of their own.
@@ -290,7 +290,8 @@ void print_result(const tensor::Response& response, const std::vector<std::strin
                   files.empty() ? preview(output).c_str() : files[i].c_str());
     }
     if (milliseconds.size() > 1) {
-      std::printf("%zu runs: median %.3f ms, best %.3f ms\n", sorted.size(), median, sorted.front());
+      std::printf("%zu runs: median %.3f ms, best %.3f ms\n", sorted.size(), median,
+                  sorted.front());
     }
     return;
   }

@@ -31,8 +31,7 @@ base::Result<Inspection> look(const InspectOptions& options) {
   SN_ASSIGN(tensor::ImportedModel imported, house.importers.provide(options.path, load.options));
   Inspection seen{imported.description, imported.description.inputs, imported.description.outputs,
                   "", ""};
-  const base::Status status =
-      house.models.load({"model", 1, options.path}, load);
+  const base::Status status = house.models.load({"model", 1, options.path}, load);
   if (!status.ok()) {
     seen.problem = std::string(status.message());
     return seen;

@@ -12,11 +12,11 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* deepest = &app;
   while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().front();
   if (const auto extra = app.remaining(); deepest == &app && !extra.empty()) {
-    std::fprintf(stderr, "error: no command '%s' (see 'supernova --help')\n", extra.front().c_str());
+    std::fprintf(stderr, "error: no command '%s' (see 'supernova --help')\n",
+                 extra.front().c_str());
     return 2;
   }
-  const std::string command =
-      deepest == &app ? "supernova" : "supernova " + deepest->get_name();
+  const std::string command = deepest == &app ? "supernova" : "supernova " + deepest->get_name();
   std::fprintf(stderr, "error: %s (see '%s --help')\n", error.what(), command.c_str());
   return 2;
 }

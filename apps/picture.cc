@@ -36,9 +36,9 @@ bool is_channels(int64_t size) { return size == 1 || size == 3 || size == 4; }
 
 base::Result<Layout> layout_of(const tensor::TensorInfo& input, const tensor::Options& options) {
   const auto refuse = [&](std::string_view why) {
-    return absl::InvalidArgumentError(base::str_cat(
-        "input '", input.name, "' of shape ", tensor::shape_to_string(input.shape),
-        " does not take a picture: ", why, "; give it a .npy file"));
+    return absl::InvalidArgumentError(
+        base::str_cat("input '", input.name, "' of shape ", tensor::shape_to_string(input.shape),
+                      " does not take a picture: ", why, "; give it a .npy file"));
   };
   std::span<const int64_t> dims(input.shape.data(), input.shape.size());
   if (!input.rank_known) return refuse("its rank is not known");
@@ -149,9 +149,9 @@ base::Result<tensor::Tensor> picture_to_tensor(std::string_view content, std::st
   Picture picture;
   int found = 0;
   picture.channels = static_cast<int>(layout.channels);
-  picture.pixels.reset(stbi_load_from_memory(
-      reinterpret_cast<const stbi_uc*>(content.data()), static_cast<int>(content.size()),
-      &picture.width, &picture.height, &found, picture.channels));
+  picture.pixels.reset(stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(content.data()),
+                                             static_cast<int>(content.size()), &picture.width,
+                                             &picture.height, &found, picture.channels));
   if (!picture.pixels) {
     return absl::InvalidArgumentError(
         base::str_cat(what, ": not a picture that can be read: ", stbi_failure_reason()));
@@ -182,12 +182,13 @@ base::Result<tensor::Tensor> picture_to_tensor(std::string_view content, std::st
         const int source = static_cast<int>(bgr && c < 3 ? 2 - c : c);
         const float pixel = picture.sample((static_cast<float>(y) + 0.5f) * scale_y - 0.5f,
                                            (static_cast<float>(x) + 0.5f) * scale_x - 0.5f, source);
-        const size_t at = static_cast<size_t>(
-            layout.channels_first ? (c * layout.height + y) * layout.width + x
-                                  : (y * layout.width + x) * layout.channels + c);
+        const size_t at = static_cast<size_t>(layout.channels_first
+                                                  ? (c * layout.height + y) * layout.width + x
+                                                  : (y * layout.width + x) * layout.channels + c);
         std::byte* memory = tensor.buffer.data();
         if (type == DataType::kFp32) {
-          const float value = (pixel - mean[static_cast<size_t>(c)]) / deviation[static_cast<size_t>(c)];
+          const float value =
+              (pixel - mean[static_cast<size_t>(c)]) / deviation[static_cast<size_t>(c)];
           std::memcpy(memory + at * sizeof(float), &value, sizeof(float));
         } else {
           const int whole = static_cast<int>(std::lround(pixel));
@@ -197,8 +198,11 @@ base::Result<tensor::Tensor> picture_to_tensor(std::string_view content, std::st
     }
   }
   done = base::str_cat("picture ", picture.width, "x", picture.height, " -> ",
-                       tensor::shape_to_string(tensor.shape), layout.channels_first ? " (channels first, " : " (channels last, ",
-                       bgr ? "BGR)" : layout.channels == 1 ? "grey)" : "RGB)");
+                       tensor::shape_to_string(tensor.shape),
+                       layout.channels_first ? " (channels first, " : " (channels last, ",
+                       bgr                    ? "BGR)"
+                       : layout.channels == 1 ? "grey)"
+                                              : "RGB)");
   return tensor;
 }
 

@@ -31,7 +31,8 @@ struct ServeOptions {
   bool exit_on_error = false;
 };
 
-// SIGTERM and SIGINT are taken by sigwait on the main thread; threads started later inherit the mask.
+// SIGTERM and SIGINT are taken by sigwait on the main thread; threads started later inherit the
+// mask.
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -100,7 +101,8 @@ base::Status serve(const ServeOptions& options) {
   http_options.threads = options.http_threads;
   // Ports first: a port in use is known at once, not after minutes of loading.
   SN_ASSIGN(auto http, protocol::http::HttpServer::start(http_options, handler));
-  SN_ASSIGN(auto grpc, protocol::grpc::GrpcServer::start({options.host, options.grpc_port}, service));
+  SN_ASSIGN(auto grpc,
+            protocol::grpc::GrpcServer::start({options.host, options.grpc_port}, service));
   SN_TRY(load_models(options, sources, house));
   service.set_ready(true);
   print_ready(*http, *grpc, options.host);

@@ -1,5 +1,6 @@
 // An inference request is hostile input: any body gives a decoded request or an error, and what was
-// decoded lies inside its memory. The first line of the input is the Inference-Header-Content-Length
+// decoded lies inside its memory. The first line of the input is the
+// Inference-Header-Content-Length
 // ("-" = the header is missing), the rest is the body.
 #include <cstddef>
 #include <cstdint>

@@ -2,17 +2,16 @@
 //
 //   hear-speech HOST:PORT MODEL RECORDING.wav [--save-request FILE]
 //
-// The model takes `input` [1,512] (16 kHz samples in -1..1), `state` [2,1,128] (zeros first, then what
-// the previous answer gave) and `sr` (16000); it answers `output` [1,1], the probability of speech, and
-// `stateN`. Requests carry binary tensors (docs/howto/rest.md); --save-request keeps the loudest one
-// as JSON, to be sent again with curl.
+// The model takes `input` [1,512] (16 kHz samples in -1..1), `state` [2,1,128] (zeros first, then
+// what the previous answer gave) and `sr` (16000); it answers `output` [1,1], the probability of
+// speech, and `stateN`. Requests carry binary tensors (docs/howto/rest.md); --save-request keeps
+// the loudest one as JSON, to be sent again with curl.
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -78,7 +77,8 @@ Recording read_wav(const std::string& path) {
   return recording;
 }
 
-// Windowed-sinc interpolation (Hann, 16 zero crossings), cut off at the lower of the two Nyquist rates.
+// Windowed-sinc interpolation (Hann, 16 zero crossings), cut off at the lower of the two Nyquist
+// rates.
 std::vector<float> resample(const Recording& recording) {
   const double ratio = static_cast<double>(recording.rate) / kRate;
   const double cutoff = std::min(1.0, 1.0 / ratio);
@@ -104,7 +104,8 @@ std::vector<float> resample(const Recording& recording) {
 
 class Detector {
  public:
-  Detector(const std::string& address, std::string model) : host_(address), model_(std::move(model)) {
+  Detector(const std::string& address, std::string model)
+      : host_(address), model_(std::move(model)) {
     const size_t colon = address.rfind(':');
     if (colon == std::string::npos) throw std::runtime_error("give the server as HOST:PORT");
     tcp::resolver resolver(context_);
@@ -120,7 +121,8 @@ class Detector {
         R"({"name":"sr","datatype":"INT64","shape":[],"data":[16000]}],)"
         R"("outputs":[{"name":"output","parameters":{"binary_data":true}},)"
         R"({"name":"stateN","parameters":{"binary_data":true}}]})";
-    http::request<http::string_body> request(http::verb::post, "/v2/models/" + model_ + "/infer", 11);
+    http::request<http::string_body> request(http::verb::post, "/v2/models/" + model_ + "/infer",
+                                             11);
     request.set(http::field::host, host_);
     request.set("Inference-Header-Content-Length", std::to_string(head.size()));
     request.body() = head;
@@ -166,13 +168,15 @@ void save_request(const std::string& path, const float* samples, const std::vect
   append_floats(json, samples, kChunk);
   json += R"(]},{"name":"state","datatype":"FP32","shape":[2,1,128],"data":[)";
   append_floats(json, state.data(), state.size());
-  json += R"(]},{"name":"sr","datatype":"INT64","shape":[],"data":[16000]}],"outputs":[{"name":"output"}]})";
+  json +=
+      R"(]},{"name":"sr","datatype":"INT64","shape":[],"data":[16000]}],"outputs":[{"name":"output"}]})";
   std::ofstream(path) << json << "\n";
 }
 
 int run(int argc, char** argv) {
   if (argc != 4 && !(argc == 6 && std::string(argv[4]) == "--save-request")) {
-    std::fprintf(stderr, "usage: hear-speech HOST:PORT MODEL RECORDING.wav [--save-request FILE]\n");
+    std::fprintf(stderr,
+                 "usage: hear-speech HOST:PORT MODEL RECORDING.wav [--save-request FILE]\n");
     return 2;
   }
   std::vector<float> samples = resample(read_wav(argv[3]));

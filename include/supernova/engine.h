@@ -1,7 +1,8 @@
 /* Supernova engine ABI, version 0 (unstable: may change until three engines have used it).
  *
- * An engine runs models on a kind of device. It is a shared library (or a part of the server) with one
- * exported function, `supernova_engine_entry`, that returns a table of at most twenty functions.
+ * An engine runs models on a kind of device. It is a shared library (or a part of the server) with
+ * one exported function, `supernova_engine_entry`, that returns a table of at most twenty
+ * functions.
  *
  * Rules that hold for the whole file
  * - Lifetimes: engine > model > instance > run. A model holds what instances share (weights); an
@@ -9,12 +10,12 @@
  * - Threads: `model_*` and `instance_open/close` may be called from any thread, one at a time per
  *   object. `run` may be called from any thread; at most `max_concurrency` runs of one instance
  *   overlap. `cancel` may be called from any thread at any time while its run has not finished.
- * - Errors: functions return an sn_code; on anything but SN_OK they fill the sn_error they were given.
- *   No exception may leave an engine. No function prints or exits; use host->log.
+ * - Errors: functions return an sn_code; on anything but SN_OK they fill the sn_error they were
+ * given. No exception may leave an engine. No function prints or exits; use host->log.
  * - Strings are UTF-8 and zero-terminated; they live as long as the object that hands them out.
- * - Every struct starts with `size` = sizeof(struct) as its writer was compiled. A reader treats what
- *   lies beyond `size` as zero. Zero means "not given" for every optional field. Elements of an array
- *   of such structs lie `size` of its first element apart.
+ * - Every struct starts with `size` = sizeof(struct) as its writer was compiled. A reader treats
+ * what lies beyond `size` as zero. Zero means "not given" for every optional field. Elements of an
+ * array of such structs lie `size` of its first element apart.
  * - Everything here can be sent to another process: handles are opaque, and a buffer outside host
  *   memory is named by device and handle, never only by address.
  */
@@ -52,8 +53,8 @@ typedef struct sn_error {
   char message[2036];
 } sn_error;
 
-/* Element types. In memory: little-endian, row-major, no padding. BOOL is one byte, 0 or 1. BYTES is,
- * for each element in order, a uint32 length followed by that many bytes. */
+/* Element types. In memory: little-endian, row-major, no padding. BOOL is one byte, 0 or 1. BYTES
+ * is, for each element in order, a uint32 length followed by that many bytes. */
 typedef enum sn_dtype {
   SN_DTYPE_INVALID = 0,
   SN_BOOL = 1,
@@ -107,14 +108,14 @@ typedef struct sn_options {
 /* Memory of a tensor. */
 typedef struct sn_buffer {
   size_t size;
-  void* data;         /* host address; null when the memory is on a device only or not given */
-  size_t byte_size;   /* bytes of content */
-  size_t capacity;    /* bytes that may be written (caller-owned outputs); 0 = byte_size */
-  sn_device device;   /* where the memory is */
-  uint64_t handle;    /* device handle (device pointer, dma-buf, ...), 0 in host memory */
-  void* stream;       /* work on the buffer is ordered on this stream, or null */
-  void* fence;        /* content is valid once this fence has passed, or null */
-  void* owner;        /* engine-owned memory: give back with release(owner), once */
+  void* data;       /* host address; null when the memory is on a device only or not given */
+  size_t byte_size; /* bytes of content */
+  size_t capacity;  /* bytes that may be written (caller-owned outputs); 0 = byte_size */
+  sn_device device; /* where the memory is */
+  uint64_t handle;  /* device handle (device pointer, dma-buf, ...), 0 in host memory */
+  void* stream;     /* work on the buffer is ordered on this stream, or null */
+  void* fence;      /* content is valid once this fence has passed, or null */
+  void* owner;      /* engine-owned memory: give back with release(owner), once */
   void (*release)(void* owner); /* null = the memory is the caller's */
 } sn_buffer;
 
@@ -158,8 +159,9 @@ typedef struct sn_model_info {
 typedef struct sn_artefact {
   size_t size;
   const char* format; /* "onnx", "tflite", ... */
-  const char* path;   /* the file or folder; with `data`, the folder for relative references; may be null */
-  const void* data;   /* null = read `path` */
+  const char*
+      path; /* the file or folder; with `data`, the folder for relative references; may be null */
+  const void* data; /* null = read `path` */
   size_t data_size;
   const char* digest; /* content digest, or null */
 } sn_artefact;
@@ -193,8 +195,8 @@ typedef struct sn_verdict {
 
 typedef struct sn_engine_info {
   size_t size;
-  const char* name;    /* "onnxruntime" */
-  const char* version; /* of the runtime behind it */
+  const char* name;           /* "onnxruntime" */
+  const char* version;        /* of the runtime behind it */
   const char* const* formats; /* accepted artefact formats; "*" = any */
   size_t format_count;
   int32_t max_concurrency; /* runs of one instance that may overlap; 0 = 1 */
@@ -218,10 +220,10 @@ typedef struct sn_instance sn_instance;
 typedef struct sn_state sn_state;
 
 /* One response of a run. `outputs` and what they point to live until the callback returns, except
- * memory with a release function, which then belongs to the host: it may give it back on any thread,
- * also when instance and model are closed, but before the engine is. An output for which the host lent
- * memory may come in the engine's own (its shape was not the declared one). A failed response has no
- * outputs. */
+ * memory with a release function, which then belongs to the host: it may give it back on any
+ * thread, also when instance and model are closed, but before the engine is. An output for which
+ * the host lent memory may come in the engine's own (its shape was not the declared one). A failed
+ * response has no outputs. */
 typedef struct sn_response {
   size_t size;
   const sn_tensor* outputs;
@@ -232,19 +234,21 @@ typedef struct sn_response {
 
 typedef void (*sn_on_response)(void* ctx, const sn_response* response);
 
-/* One run. The host keeps it and everything it points to alive and unchanged until the final response. */
+/* One run. The host keeps it and everything it points to alive and unchanged until the final
+ * response. */
 typedef struct sn_run {
   size_t size;
   uint32_t signature; /* index into sn_model_info.signatures */
   const sn_tensor* inputs;
   size_t input_count; /* optional inputs may be missing */
-  /* The outputs wanted, by name. buffer.data non-null: caller-owned memory of `capacity` bytes for a
-   * shape known beforehand (dims and dtype set). Null: the engine brings the memory, with release. */
+  /* The outputs wanted, by name. buffer.data non-null: caller-owned memory of `capacity` bytes for
+   * a shape known beforehand (dims and dtype set). Null: the engine brings the memory, with
+   * release. */
   const sn_tensor* outputs;
   size_t output_count;
   sn_state* state; /* sequence state to use and update, or null */
   const sn_options* parameters;
-  uint64_t deadline_ns; /* CLOCK_MONOTONIC, 0 = none */
+  uint64_t deadline_ns;       /* CLOCK_MONOTONIC, 0 = none */
   sn_on_response on_response; /* called one or more times, possibly before run returns */
   void* ctx;
 } sn_run;
@@ -260,11 +264,13 @@ typedef struct sn_engine_api {
   size_t size;
   uint32_t abi_version; /* SN_ENGINE_ABI_VERSION */
 
-  int32_t (*engine_open)(const sn_host* host, const sn_options* options, sn_engine** out, sn_error* error);
+  int32_t (*engine_open)(const sn_host* host, const sn_options* options, sn_engine** out,
+                         sn_error* error);
   void (*engine_close)(sn_engine* engine);
   const sn_engine_info* (*engine_info)(sn_engine* engine);
 
-  /* Fills *verdict; its pointers live until the next can_run on this thread. May be null: "can run". */
+  /* Fills *verdict; its pointers live until the next can_run on this thread. May be null: "can
+   * run". */
   int32_t (*can_run)(sn_engine* engine, const sn_artefact* artefact, const sn_device* device,
                      const sn_options* options, sn_verdict* verdict, sn_error* error);
   /* Compiles ahead of time for a device. May be null. */
@@ -293,8 +299,8 @@ typedef struct sn_engine_api {
   void (*state_close)(sn_state* state);
 } sn_engine_api;
 
-/* The one exported symbol. `host_abi_version` is the host's SN_ENGINE_ABI_VERSION; an engine that can't
- * serve it returns null. The table lives as long as the library. */
+/* The one exported symbol. `host_abi_version` is the host's SN_ENGINE_ABI_VERSION; an engine that
+ * can't serve it returns null. The table lives as long as the library. */
 const sn_engine_api* supernova_engine_entry(uint32_t host_abi_version);
 typedef const sn_engine_api* (*sn_engine_entry_fn)(uint32_t host_abi_version);
 

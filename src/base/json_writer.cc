@@ -6,8 +6,8 @@
 namespace supernova::base {
 namespace {
 
-// Length of the valid UTF-8 sequence at `text[i]`, 0 when there is none (RFC 3629: no overlong forms,
-// no surrogates, at most U+10FFFF).
+// Length of the valid UTF-8 sequence at `text[i]`, 0 when there is none (RFC 3629: no overlong
+// forms, no surrogates, at most U+10FFFF).
 size_t utf8_sequence(std::string_view text, size_t i) {
   const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[k]); };
   const unsigned char lead = byte(i);

@@ -13,8 +13,8 @@ std::atomic<LogLevel> g_level{LogLevel::kInfo};
 
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "supernova", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("supernova",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_level(spdlog::level::trace);
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     return made;

@@ -18,9 +18,9 @@ void log(LogLevel level, std::string_view message);
 }  // namespace supernova::base
 
 // SN_LOG(Info, "loaded {}", name): formats only when the level is on.
-#define SN_LOG(level, ...)                                                            \
-  do {                                                                                \
-    if (::supernova::base::LogLevel::k##level >= ::supernova::base::log_level()) {    \
+#define SN_LOG(level, ...)                                                                     \
+  do {                                                                                         \
+    if (::supernova::base::LogLevel::k##level >= ::supernova::base::log_level()) {             \
       ::supernova::base::log(::supernova::base::LogLevel::k##level, fmt::format(__VA_ARGS__)); \
-    }                                                                                 \
+    }                                                                                          \
   } while (false)

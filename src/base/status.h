@@ -1,5 +1,5 @@
-// Errors as values. Only the canonical codes are used; the message names the thing that is wrong and
-// the remedy. Thread-safety: values.
+// Errors as values. Only the canonical codes are used; the message names the thing that is wrong
+// and the remedy. Thread-safety: values.
 #pragma once
 
 #include <absl/status/status.h>
@@ -36,15 +36,16 @@ Status annotate(const Status& status, std::string_view context);
   } while (false)
 
 // Evaluates a Result; returns its status on failure, else assigns its value to `target`.
-#define SN_ASSIGN(target, expression) SN_ASSIGN_IMPL(SN_CONCAT(sn_result_, __LINE__), target, expression)
+#define SN_ASSIGN(target, expression) \
+  SN_ASSIGN_IMPL(SN_CONCAT(sn_result_, __LINE__), target, expression)
 #define SN_ASSIGN_IMPL(result, target, expression) \
   auto result = (expression);                      \
   if (!result.ok()) return result.status();        \
   target = std::move(result).value()
 
 // Broken invariants end the process; nothing that comes from outside may reach one.
-#define SN_CHECK(condition)                                                \
-  do {                                                                     \
+#define SN_CHECK(condition)                                                            \
+  do {                                                                                 \
     if (!(condition)) ::supernova::base::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 

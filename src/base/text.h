@@ -1,5 +1,5 @@
-// Text helpers on std::string_view. (Debian builds Abseil with a string_view of its own, so absl::StrCat
-// and its kin don't take std::string_view.)
+// Text helpers on std::string_view. (Debian builds Abseil with a string_view of its own, so
+// absl::StrCat and its kin don't take std::string_view.)
 #pragma once
 
 #include <absl/strings/string_view.h>
@@ -20,8 +20,7 @@ inline void append_text(std::string& out, absl::string_view text) {
   out.append(text.data(), text.size());
 }
 template <typename T>
-  requires(std::integral<T> || std::floating_point<T>)
-void append_text(std::string& out, T number) {
+requires(std::integral<T> || std::floating_point<T>) void append_text(std::string& out, T number) {
   if constexpr (std::same_as<T, bool>) {
     out += number ? "true" : "false";
   } else {

@@ -1,5 +1,5 @@
-// The engines of this process: those built in (the generated registration list) and those loaded from
-// shared libraries. Filled at start, then read-only and safe from any thread.
+// The engines of this process: those built in (the generated registration list) and those loaded
+// from shared libraries. Filled at start, then read-only and safe from any thread.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,8 @@ namespace supernova::engine {
 
 class Catalogue {
  public:
-  // Registers a built-in engine under its folder's name; opened when first needed, so that an unused
-  // engine costs nothing. Called by generated code only.
+  // Registers a built-in engine under its folder's name; opened when first needed, so that an
+  // unused engine costs nothing. Called by generated code only.
   void add_builtin(std::string name, sn_engine_entry_fn entry);
   // Opens an out-of-tree engine at once; refuses a name that is taken.
   base::Status add_library(const std::string& path, const Options& options);

@@ -1,5 +1,5 @@
-// The C++ side of supernova/engine.h: an Engine opens models, a Model opens Sessions, a Session runs
-// requests. Each keeps what it was made from alive. Thread-safe unless said otherwise.
+// The C++ side of supernova/engine.h: an Engine opens models, a Model opens Sessions, a Session
+// runs requests. Each keeps what it was made from alive. Thread-safe unless said otherwise.
 #pragma once
 
 #include <supernova/engine.h>
@@ -50,10 +50,10 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Runs a request that matches the signature (the service checks). `done` is called exactly once, on
-  // this or another thread, with the outputs in the order asked for. Exceeding max_concurrency()
-  // overlapping runs is the caller's error. Outputs of fully known shape lie in memory allocated here,
-  // the others in the engine's own memory until the last holder of the response lets go.
+  // Runs a request that matches the signature (the service checks). `done` is called exactly once,
+  // on this or another thread, with the outputs in the order asked for. Exceeding max_concurrency()
+  // overlapping runs is the caller's error. Outputs of fully known shape lie in memory allocated
+  // here, the others in the engine's own memory until the last holder of the response lets go.
   void run(const tensor::Request& request, tensor::Completion done);
 
   const Signature& signature() const;
@@ -71,7 +71,8 @@ class Session {
 class Model {
  public:
   const std::vector<Signature>& signatures() const;
-  base::Result<std::unique_ptr<Session>> open_session(const sn_device& device, const Options& options);
+  base::Result<std::unique_ptr<Session>> open_session(const sn_device& device,
+                                                      const Options& options);
 
  private:
   friend class Engine;
@@ -81,7 +82,8 @@ class Model {
 class Engine {
  public:
   // From a table in this program. Options go to the engine.
-  static base::Result<std::unique_ptr<Engine>> open(sn_engine_entry_fn entry, const Options& options);
+  static base::Result<std::unique_ptr<Engine>> open(sn_engine_entry_fn entry,
+                                                    const Options& options);
   // From a shared library that exports supernova_engine_entry.
   static base::Result<std::unique_ptr<Engine>> open_library(const std::string& path,
                                                             const Options& options);

@@ -115,6 +115,9 @@ base::Status add_inputs(const Signature& signature, const tensor::Request& reque
   return {};
 }
 
+// A declared shape is only a claim; beyond this the engine brings memory for what there really is.
+constexpr size_t kMaxLentBytes = size_t{1} << 30;
+
 // Memory for an output of fully known shape; none where the engine has to bring it, which it also
 // has to when there is not enough for the declared shape.
 void lend_memory(const tensor::TensorInfo& info, Tensor& output) {
@@ -122,7 +125,7 @@ void lend_memory(const tensor::TensorInfo& info, Tensor& output) {
                                                     [](int64_t size) { return size >= 0; });
   if (!known || tensor::element_size(info.data_type) == 0) return;
   const auto byte_size = tensor::byte_size(info.data_type, info.shape);
-  if (!byte_size.ok()) return;
+  if (!byte_size.ok() || *byte_size > kMaxLentBytes) return;
   output.buffer = Buffer::allocate(*byte_size);
   if (output.buffer.data() != nullptr) output.shape = info.shape;
 }

@@ -42,7 +42,7 @@ base::Result<tensor::ImportedModel> ImporterRegistry::provide(const std::string&
     if (chosen != nullptr) {
       return absl::InvalidArgumentError(
           base::str_cat("'", path, "' holds two models: ", chosen->format(), " (", chosen_file,
-                       ") and ", importer->format(), " (", file, "); name the file you mean"));
+                        ") and ", importer->format(), " (", file, "); name the file you mean"));
     }
     chosen = importer.get();
     chosen_file = std::move(file);
@@ -50,7 +50,7 @@ base::Result<tensor::ImportedModel> ImporterRegistry::provide(const std::string&
   if (chosen == nullptr) {
     return absl::InvalidArgumentError(
         base::str_cat("'", path, "' is not a model of a supported format (by content: ",
-                     base::str_join(formats(), ", "), "); the file may be incomplete"));
+                      base::str_join(formats(), ", "), "); the file may be incomplete"));
   }
   return chosen->import(chosen_file, options);
 }

@@ -1,5 +1,6 @@
-// An importer turns a trained model in its framework's own file into an artefact of the hub, ONNX. One
-// folder per source format; the registration list is generated. Importers are stateless and thread-safe.
+// An importer turns a trained model in its framework's own file into an artefact of the hub, ONNX.
+// One folder per source format; the registration list is generated. Importers are stateless and
+// thread-safe.
 #pragma once
 
 #include <memory>
@@ -28,8 +29,8 @@ class ImporterRegistry final : public tensor::ArtefactProvider {
  public:
   void add(std::unique_ptr<Importer> importer);
   bool recognises(const std::string& path) const override;
-  // Refuses: a path that doesn't exist or can't be read, unknown content (the formats there are), and
-  // content of two formats at once (both names).
+  // Refuses: a path that doesn't exist or can't be read, unknown content (the formats there are),
+  // and content of two formats at once (both names).
   base::Result<tensor::ImportedModel> provide(const std::string& path,
                                               const tensor::Options& options) override;
   std::vector<std::string> formats() const;

@@ -11,8 +11,8 @@ namespace supernova::model {
 
 struct ModelConfig {
   std::string name;
-  std::string platform;  // "onnxruntime_onnx"
-  std::string backend;   // "onnxruntime"
+  std::string platform;        // "onnxruntime_onnx"
+  std::string backend;         // "onnxruntime"
   int64_t max_batch_size = 0;  // 0: shapes are whole
   std::vector<tensor::TensorInfo> inputs;
   std::vector<tensor::TensorInfo> outputs;

@@ -33,9 +33,8 @@ base::Status ModelManager::load(const VersionSource& source, const LoadOptions& 
   {
     std::unique_lock lock(mutex_);
     if (!models_[source.name].emplace(source.version, version).second) {
-      return absl::AlreadyExistsError(
-          base::str_cat("two models are called '", source.name, "' (", source.path,
-                       "); name one with NAME=PATH"));
+      return absl::AlreadyExistsError(base::str_cat("two models are called '", source.name, "' (",
+                                                    source.path, "); name one with NAME=PATH"));
     }
   }
   version->start_loading();
@@ -95,14 +94,14 @@ base::Result<VersionHandle> ModelManager::find(std::string_view name,
     int64_t number = -1;
     const auto end = std::from_chars(version.data(), version.data() + version.size(), number);
     if (end.ec != std::errc() || end.ptr != version.data() + version.size()) {
-      return absl::InvalidArgumentError(base::str_cat(
-          "failed to get model version from specified version string '", version,
-          "' (a version is a whole number)"));
+      return absl::InvalidArgumentError(
+          base::str_cat("failed to get model version from specified version string '", version,
+                        "' (a version is a whole number)"));
     }
     const auto at = model->second.find(number);
     if (at == model->second.end()) {
       return absl::NotFoundError(base::str_cat("Request for unknown model: '", name, "' version ",
-                                              version, " is not found"));
+                                               version, " is not found"));
     }
     found = at->second;
   }
@@ -110,9 +109,8 @@ base::Result<VersionHandle> ModelManager::find(std::string_view name,
   if (state != VersionState::kReady) {
     const std::string failure = found->failure();
     return absl::UnavailableError(base::str_cat(
-        "Request for model '", name, "' version ", found->version(),
-        ": it is not at ready state (", version_state_name(state), ")",
-        failure.empty() ? "" : base::str_cat(": ", failure)));
+        "Request for model '", name, "' version ", found->version(), ": it is not at ready state (",
+        version_state_name(state), ")", failure.empty() ? "" : base::str_cat(": ", failure)));
   }
   return found;
 }

@@ -1,19 +1,19 @@
-// Holds the models that are served: loads them at start, lends handles to ready versions, drains them
-// at the end. Loading is done on the caller's thread. Look-ups are safe from any thread.
+// Holds the models that are served: loads them at start, lends handles to ready versions, drains
+// them at the end. Loading is done on the caller's thread. Look-ups are safe from any thread.
 #pragma once
 
-#include <map>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
-#include "tensor/artefact.h"
 #include "engine/catalogue.h"
 #include "model/model_source.h"
 #include "model/model_version.h"
+#include "tensor/artefact.h"
 
 namespace supernova::model {
 
@@ -38,7 +38,8 @@ class ModelManager {
   // Every version, ready or not, by name.
   std::vector<VersionHandle> list() const;
   bool all_ready() const;
-  // Waits for queued and running requests, then closes all sessions. No look-up succeeds afterwards.
+  // Waits for queued and running requests, then closes all sessions. No look-up succeeds
+  // afterwards.
   void drain();
 
  private:

@@ -17,8 +17,8 @@ base::Status check_name(const std::string& name) {
     return c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
   if (!plain || name == "." || name == "..") {
-    return absl::InvalidArgumentError(
-        base::str_cat("'", name, "' can't be a model's name (no '/', control characters, '.', '..')"));
+    return absl::InvalidArgumentError(base::str_cat(
+        "'", name, "' can't be a model's name (no '/', control characters, '.', '..')"));
   }
   return {};
 }
@@ -42,8 +42,8 @@ base::Result<VersionSource> source_from_model_folder(const fs::path& folder,
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (name == "config.pbtxt") {
-      problems.push_back(base::str_cat(it->path().string(),
-                                      ": not read yet; the configuration is derived from the model"));
+      problems.push_back(base::str_cat(
+          it->path().string(), ": not read yet; the configuration is derived from the model"));
       continue;
     }
     std::error_code ignored;
@@ -63,7 +63,7 @@ base::Result<VersionSource> source_from_model_folder(const fs::path& folder,
   }
   if (versions > 1) {
     problems.push_back(base::str_cat(folder.string(), ": of ", versions,
-                                    " versions only the highest is served, ", source.version));
+                                     " versions only the highest is served, ", source.version));
   }
   return source;
 }
@@ -130,7 +130,7 @@ base::Result<RepositoryContent> sources_from_repository(
     const auto [at, added] = sources.emplace(source.name, source);
     if (!added) {
       content.problems.push_back(base::str_cat(entry.string(), ": skipped, '", source.name,
-                                              "' is already served from ", at->second.path));
+                                               "' is already served from ", at->second.path));
     }
   }
   for (auto& [name, source] : sources) content.sources.push_back(std::move(source));

@@ -1,5 +1,5 @@
-// Says which model versions should exist: from a MODEL path on the command line, or from a repository
-// folder. Stateless.
+// Says which model versions should exist: from a MODEL path on the command line, or from a
+// repository folder. Stateless.
 #pragma once
 
 #include <functional>
@@ -16,8 +16,9 @@ struct VersionSource {
   std::string path;  // model file or folder
 };
 
-// MODEL as given to `serve`: PATH, or NAME=PATH. The name of a bare path is its file name without its
-// extension, or the folder's name. Names are refused when empty, with '/', control characters, or ".."
+// MODEL as given to `serve`: PATH, or NAME=PATH. The name of a bare path is its file name without
+// its extension, or the folder's name. Names are refused when empty, with '/', control characters,
+// or ".."
 base::Result<VersionSource> source_from_argument(const std::string& argument);
 
 struct RepositoryContent {
@@ -26,8 +27,8 @@ struct RepositoryContent {
 };
 
 // The models of a repository folder. Known entries: `<model>/<version>/...` (the highest version is
-// served), `<model>/` holding a model itself, and `<model>.<ext>` where `recognises` says it is a model.
-// Hidden entries are skipped.
+// served), `<model>/` holding a model itself, and `<model>.<ext>` where `recognises` says it is a
+// model. Hidden entries are skipped.
 base::Result<RepositoryContent> sources_from_repository(
     const std::string& folder, const std::function<bool(const std::string&)>& recognises);
 

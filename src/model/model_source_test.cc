@@ -1,11 +1,10 @@
 #include "model/model_source.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-
-#include <unistd.h>
 
 namespace supernova::model {
 namespace {
@@ -27,8 +26,8 @@ class ModelSourceTest : public ::testing::Test {
     std::ofstream(folder_ / path) << "x";
   }
   base::Result<RepositoryContent> read() {
-    return sources_from_repository(
-        folder_.string(), [](const std::string& path) { return path.ends_with(".onnx"); });
+    return sources_from_repository(folder_.string(),
+                                   [](const std::string& path) { return path.ends_with(".onnx"); });
   }
 
   fs::path folder_;
@@ -89,7 +88,8 @@ TEST_F(ModelSourceTest, SaysWhichOfTwoIsServed) {
 }
 
 TEST_F(ModelSourceTest, RepositoryMustBeAFolder) {
-  EXPECT_FALSE(sources_from_repository((folder_ / "none").string(), [](auto&) { return true; }).ok());
+  EXPECT_FALSE(
+      sources_from_repository((folder_ / "none").string(), [](auto&) { return true; }).ok());
 }
 
 }  // namespace

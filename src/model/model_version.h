@@ -1,14 +1,14 @@
-// One version of one model: a state machine new -> loading -> ready -> draining -> gone, or failed with
-// a reason. ModelManager drives the transitions; everybody else reads. Thread-safe.
+// One version of one model: a state machine new -> loading -> ready -> draining -> gone, or failed
+// with a reason. ModelManager drives the transitions; everybody else reads. Thread-safe.
 #pragma once
 
 #include <memory>
 #include <mutex>
 #include <string>
 
-#include "tensor/artefact.h"
 #include "model/model_config.h"
 #include "schedule/scheduler.h"
+#include "tensor/artefact.h"
 
 namespace supernova::model {
 
@@ -32,8 +32,8 @@ class ModelVersion {
   void become_ready(ModelConfig config, tensor::ModelDescription description,
                     std::unique_ptr<schedule::Scheduler> scheduler);
   void fail(const base::Status& reason);
-  // No new handles from now on; returns when what is queued and running is done, and its session stays
-  // open until the last handle is gone. Does nothing to a version that isn't ready.
+  // No new handles from now on; returns when what is queued and running is done, and its session
+  // stays open until the last handle is gone. Does nothing to a version that isn't ready.
   void drain();
 
   // Valid (and unchanged) once ready, for as long as the version lives.

@@ -33,8 +33,8 @@ void Scheduler::enqueue(tensor::Request request, tensor::Completion done) {
     return;
   }
   done(absl::UnavailableError(base::str_cat("Exceeds maximum queue size of ",
-                                           options_.max_queue_size, " for model '",
-                                           request.model_name, "'")));
+                                            options_.max_queue_size, " for model '",
+                                            request.model_name, "'")));
 }
 
 void Scheduler::work() {
@@ -47,8 +47,7 @@ void Scheduler::work() {
     lock.unlock();
     if (item.request.cancellation && item.request.cancellation->cancelled()) {
       item.done(absl::CancelledError("the request was cancelled before it ran"));
-    } else if (item.request.deadline &&
-               *item.request.deadline < std::chrono::steady_clock::now()) {
+    } else if (item.request.deadline && *item.request.deadline < std::chrono::steady_clock::now()) {
       item.done(absl::DeadlineExceededError("Request timeout expired"));
     } else {
       session_->run(item.request, std::move(item.done));

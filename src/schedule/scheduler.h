@@ -1,5 +1,5 @@
-// The queue in front of one session. Requests wait in a bounded queue for the session's worker; a full
-// queue answers at once. Thread-safe.
+// The queue in front of one session. Requests wait in a bounded queue for the session's worker; a
+// full queue answers at once. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -23,12 +23,12 @@ class Scheduler {
   Scheduler(std::unique_ptr<engine::Session> session, const SchedulerOptions& options);
   ~Scheduler();  // stops
 
-  // Finishes what is queued and running and takes nothing more. Must be called, once, before the last
-  // owner lets go on a thread that completes requests; the destructor calls it otherwise.
+  // Finishes what is queued and running and takes nothing more. Must be called, once, before the
+  // last owner lets go on a thread that completes requests; the destructor calls it otherwise.
   void stop();
 
-  // UNAVAILABLE when the queue is full or stopped; CANCELLED or DEADLINE_EXCEEDED when the request no longer
-  // counts by the time its turn comes.
+  // UNAVAILABLE when the queue is full or stopped; CANCELLED or DEADLINE_EXCEEDED when the request
+  // no longer counts by the time its turn comes.
   void enqueue(tensor::Request request, tensor::Completion done);
   const engine::Session& session() const { return *session_; }
 

@@ -36,11 +36,11 @@ base::Status check_presence(const tensor::Request& request, const std::vector<Te
   if (missing.empty()) return {};
   std::vector<std::string> given;
   for (const Tensor& input : request.inputs) given.push_back("'" + input.name + "'");
-  return absl::InvalidArgumentError(base::str_cat(
-      "expected ", inputs.size(), " inputs but got ", request.inputs.size(), " inputs for model '",
-      request.model_name, "'. Got input(s) [", base::str_join(given, ", "),
-      "], but missing required input(s) ['", base::str_join(missing, "', '"),
-      "']. Please provide all required input(s)."));
+  return absl::InvalidArgumentError(
+      base::str_cat("expected ", inputs.size(), " inputs but got ", request.inputs.size(),
+                    " inputs for model '", request.model_name, "'. Got input(s) [",
+                    base::str_join(given, ", "), "], but missing required input(s) ['",
+                    base::str_join(missing, "', '"), "']. Please provide all required input(s)."));
 }
 
 base::Status check_size(const Tensor& input, std::string_view model) {
@@ -51,18 +51,26 @@ base::Status check_size(const Tensor& input, std::string_view model) {
                           base::str_cat("input '", input.name, "' for model '", model, "'"));
   }
   SN_ASSIGN(const size_t expected, tensor::byte_size(input.data_type, input.shape));
-  if (expected == input.buffer.size()) return {};
-  return absl::InvalidArgumentError(base::str_cat("input byte size mismatch for input '", input.name,
-                                                 "' for model '", model, "'. Expected ", expected,
-                                                 ", got ", input.buffer.size()));
+  if (expected != input.buffer.size()) {
+    return absl::InvalidArgumentError(
+        base::str_cat("input byte size mismatch for input '", input.name, "' for model '", model,
+                      "'. Expected ", expected, ", got ", input.buffer.size()));
+  }
+  // A runtime may branch on the byte itself: any other value is undefined there.
+  const bool clean = input.data_type != tensor::DataType::kBool ||
+                     std::all_of(input.buffer.bytes().begin(), input.buffer.bytes().end(),
+                                 [](std::byte value) { return value <= std::byte{1}; });
+  if (clean) return {};
+  return absl::InvalidArgumentError(base::str_cat("input '", input.name, "' for model '", model,
+                                                  "' is BOOL and holds a byte other than 0 and 1"));
 }
 
 base::Status check_input(const Tensor& input, const TensorInfo& info, std::string_view model) {
   if (input.data_type != info.data_type) {
-    return absl::InvalidArgumentError(base::str_cat(
-        "inference input '", input.name, "' data-type is '",
-        tensor::data_type_name(input.data_type), "', but model '", model, "' expects '",
-        tensor::data_type_name(info.data_type), "'"));
+    return absl::InvalidArgumentError(
+        base::str_cat("inference input '", input.name, "' data-type is '",
+                      tensor::data_type_name(input.data_type), "', but model '", model,
+                      "' expects '", tensor::data_type_name(info.data_type), "'"));
   }
   if (info.rank_known && !tensor::shape_matches(info.shape, input.shape)) {
     return absl::InvalidArgumentError(base::str_cat(
@@ -81,12 +89,12 @@ base::Status validate(const tensor::Request& request, const std::vector<TensorIn
     const Tensor& input = request.inputs[i];
     const TensorInfo* info = find_info(inputs, input.name);
     if (info == nullptr) {
-      return absl::InvalidArgumentError(base::str_cat("unexpected inference input '", input.name,
-                                                     "' for model '", model, "'"));
+      return absl::InvalidArgumentError(
+          base::str_cat("unexpected inference input '", input.name, "' for model '", model, "'"));
     }
-    const bool repeated = std::any_of(
-        request.inputs.begin(), request.inputs.begin() + static_cast<std::ptrdiff_t>(i),
-        [&](const Tensor& earlier) { return earlier.name == input.name; });
+    const bool repeated =
+        std::any_of(request.inputs.begin(), request.inputs.begin() + static_cast<std::ptrdiff_t>(i),
+                    [&](const Tensor& earlier) { return earlier.name == input.name; });
     if (repeated) {
       return absl::InvalidArgumentError(
           base::str_cat("input '", input.name, "' is given twice for model '", model, "'"));
@@ -110,16 +118,19 @@ base::Status validate(const tensor::Request& request, const std::vector<TensorIn
 }
 
 ServerMetadata Service::metadata() const {
-  return {"supernova", SUPERNOVA_VERSION, {"model_configuration", "binary_tensor_data", "parameters"}};
+  return {
+      "supernova", SUPERNOVA_VERSION, {"model_configuration", "binary_tensor_data", "parameters"}};
 }
 
 base::Result<ModelMetadata> Service::model_metadata(std::string_view name,
                                                     std::string_view version) const {
   SN_ASSIGN(const model::VersionHandle handle, models_.find(name, version));
   const model::ModelConfig& config = handle->config();
-  return ModelMetadata{
-      config.name, {std::to_string(handle->version())}, config.platform, config.inputs,
-      config.outputs};
+  return ModelMetadata{config.name,
+                       {std::to_string(handle->version())},
+                       config.platform,
+                       config.inputs,
+                       config.outputs};
 }
 
 base::Result<model::ModelConfig> Service::model_config(std::string_view name,
@@ -135,7 +146,8 @@ base::Status Service::model_ready(std::string_view name, std::string_view versio
 void Service::infer(tensor::Request request, tensor::Completion done) {
   const auto refuse = [&](const base::Status& status) {
     done(request.id.empty() ? status
-                            : base::Status(status.code(), base::str_cat("[request id: ", request.id, "] ", status.message())));
+                            : base::Status(status.code(), base::str_cat("[request id: ", request.id,
+                                                                        "] ", status.message())));
   };
   auto found = models_.find(request.model_name, request.model_version);
   if (!found.ok()) return refuse(found.status());
@@ -165,20 +177,19 @@ void Service::infer(tensor::Request request, tensor::Completion done) {
   }
   schedule::Scheduler& scheduler = handle->scheduler();
   std::string id = request.id;
-  scheduler.enqueue(
-      std::move(request),
-      [handle, id = std::move(id), asked = std::move(asked),
-       done = std::move(done)](base::Result<tensor::Response> result) mutable {
-        if (result.ok()) {
-          result->model_name = handle->name();
-          result->model_version = std::to_string(handle->version());
-          result->id = std::move(id);
-          for (size_t i = 0; i < result->outputs.size() && i < asked.size(); ++i) {
-            result->outputs[i].name = std::move(asked[i]);
-          }
-        }
-        done(std::move(result));
-      });
+  scheduler.enqueue(std::move(request),
+                    [handle, id = std::move(id), asked = std::move(asked),
+                     done = std::move(done)](base::Result<tensor::Response> result) mutable {
+                      if (result.ok()) {
+                        result->model_name = handle->name();
+                        result->model_version = std::to_string(handle->version());
+                        result->id = std::move(id);
+                        for (size_t i = 0; i < result->outputs.size() && i < asked.size(); ++i) {
+                          result->outputs[i].name = std::move(asked[i]);
+                        }
+                      }
+                      done(std::move(result));
+                    });
 }
 
 }  // namespace supernova::service

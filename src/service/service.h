@@ -1,6 +1,6 @@
-// The only door to the models: every protocol calls it with plain values. Validates requests against
-// the model's signature, finds the model, and hands the request to its queue. Thread-safe. Messages are
-// those that clients of the Open Inference Protocol look for.
+// The only door to the models: every protocol calls it with plain values. Validates requests
+// against the model's signature, finds the model, and hands the request to its queue. Thread-safe.
+// Messages are those that clients of the Open Inference Protocol look for.
 #pragma once
 
 #include <atomic>
@@ -56,8 +56,8 @@ class Service {
   std::atomic<bool> ready_{false};
 };
 
-// Checks names, datatypes, shapes and byte sizes of `request` against the signature and puts nothing
-// right. Pure.
+// Checks names, datatypes, shapes and byte sizes of `request` against the signature and puts
+// nothing right. Pure.
 base::Status validate(const tensor::Request& request, const std::vector<tensor::TensorInfo>& inputs,
                       const std::vector<tensor::TensorInfo>& outputs);
 

@@ -51,8 +51,9 @@ TEST_F(ValidateTest, TakesWhatTheModelDeclares) {
 }
 
 TEST_F(ValidateTest, NamesWhatIsMissing) {
-  expect_refused("expected 2 inputs but got 0 inputs for model 'm'. Got input(s) [], but missing "
-                 "required input(s) ['x']. Please provide all required input(s).");
+  expect_refused(
+      "expected 2 inputs but got 0 inputs for model 'm'. Got input(s) [], but missing "
+      "required input(s) ['x']. Please provide all required input(s).");
 }
 
 TEST_F(ValidateTest, RefusesUnknownAndRepeatedNames) {
@@ -75,6 +76,15 @@ TEST_F(ValidateTest, RefusesWrongTypeShapeAndSize) {
   expect_refused("input byte size mismatch for input 'x' for model 'm'. Expected 24, got 20");
   request_.inputs[0].data_type = DataType::kInt32;
   expect_refused("inference input 'x' data-type is 'INT32', but model 'm' expects 'FP32'");
+}
+
+TEST_F(ValidateTest, RefusesBytesThatAreNoBool) {
+  inputs_ = {info("b", DataType::kBool, {2})};
+  request_.inputs.push_back(
+      {"b", DataType::kBool, {2}, Buffer::copy_of(std::string_view("\1\2", 2))});
+  expect_refused("BOOL");
+  request_.inputs[0].buffer = Buffer::copy_of(std::string_view("\1\0", 2));
+  EXPECT_TRUE(check().ok());
 }
 
 TEST_F(ValidateTest, ChecksThePackingOfStrings) {

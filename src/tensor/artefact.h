@@ -14,19 +14,19 @@ namespace supernova::tensor {
 using Options = std::map<std::string, std::string>;
 
 struct Artefact {
-  std::string format;    // "onnx", or what an engine named
-  std::string path;      // the file; with `bytes`, the folder that relative references start from
-  Buffer bytes;  // empty = the engine reads `path`
-  std::string digest;    // content digest, "" = not computed
+  std::string format;  // "onnx", or what an engine named
+  std::string path;    // the file; with `bytes`, the folder that relative references start from
+  Buffer bytes;        // empty = the engine reads `path`
+  std::string digest;  // content digest, "" = not computed
 };
 
 // What `inspect` shows and metadata carries; filled by the importer of the source format.
 struct ModelDescription {
-  std::string format;             // source format: "onnx"
-  std::string producer;           // "pytorch 2.1", "" = not said
-  std::string version;            // of the format: "IR 8, opset 17, ai.onnx.ml 3"
-  std::string file;               // the model file itself
-  uint64_t byte_size = 0;         // with external data
+  std::string format;                        // source format: "onnx"
+  std::string producer;                      // "pytorch 2.1", "" = not said
+  std::string version;                       // of the format: "IR 8, opset 17, ai.onnx.ml 3"
+  std::string file;                          // the model file itself
+  uint64_t byte_size = 0;                    // with external data
   std::map<std::string, int64_t> operators;  // "Conv" or "domain:Op" -> count, subgraphs included
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
@@ -38,8 +38,8 @@ struct ImportedModel {
   ModelDescription description;
 };
 
-// Turns a MODEL path (file or folder of any supported format, recognised by content) into an artefact.
-// apps/ wires it to import/. Thread-safe.
+// Turns a MODEL path (file or folder of any supported format, recognised by content) into an
+// artefact. apps/ wires it to import/. Thread-safe.
 class ArtefactProvider {
  public:
   virtual ~ArtefactProvider() = default;

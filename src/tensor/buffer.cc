@@ -15,10 +15,10 @@ Buffer Buffer::allocate_aligned_at(size_t size, size_t offset) {
   const size_t lead = (kAlignment - offset % kAlignment) % kAlignment;
   if (size > std::numeric_limits<size_t>::max() - lead - kPadding) return buffer;
   void* memory =
-      ::operator new(lead + size + kPadding, std::align_val_t{kAlignment}, std::nothrow);
+      ::operator new (lead + size + kPadding, std::align_val_t{kAlignment}, std::nothrow);
   if (memory == nullptr) return buffer;
   buffer.owner_ = std::shared_ptr<void>(
-      memory, [](void* m) { ::operator delete(m, std::align_val_t{kAlignment}); });
+      memory, [](void* m) { ::operator delete (m, std::align_val_t{kAlignment}); });
   buffer.data_ = static_cast<std::byte*>(memory) + lead;
   buffer.size_ = size;
   return buffer;

@@ -1,6 +1,6 @@
-// A reference-counted piece of memory, or a part of one. Copies share it; the last one frees it. The
-// content is written by whoever makes the buffer and read-only once it is shared. Host memory only
-// until an engine with device memory exists; `device` says where it is.
+// A reference-counted piece of memory, or a part of one. Copies share it; the last one frees it.
+// The content is written by whoever makes the buffer and read-only once it is shared. Host memory
+// only until an engine with device memory exists; `device` says where it is.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +21,13 @@ struct DeviceId {
 class Buffer {
  public:
   static constexpr size_t kAlignment = 64;
-  // Readable (undefined) bytes after the end of every allocated buffer, for parsers that read ahead.
+  // Readable (undefined) bytes after the end of every allocated buffer, for parsers that read
+  // ahead.
   static constexpr size_t kPadding = 64;
 
   Buffer() = default;
-  // Uninitialised memory; data() is 64-byte aligned. Null data() with size() 0 when there is no memory.
+  // Uninitialised memory; data() is 64-byte aligned. Null data() with size() 0 when there is no
+  // memory.
   static Buffer allocate(size_t size);
   // As above, but data() + `offset` is the aligned address.
   static Buffer allocate_aligned_at(size_t size, size_t offset);

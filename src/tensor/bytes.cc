@@ -20,17 +20,17 @@ base::Result<std::vector<std::string_view>> unpack_bytes(std::string_view packed
     std::memcpy(&length, packed.data() + at, sizeof(length));
     at += sizeof(length);
     if (packed.size() - at < length) {
-      return absl::InvalidArgumentError(
-          base::str_cat("BYTES element ", i, " says it has ", length, " bytes, but only ",
-                       packed.size() - at, " are left"));
+      return absl::InvalidArgumentError(base::str_cat("BYTES element ", i, " says it has ", length,
+                                                      " bytes, but only ", packed.size() - at,
+                                                      " are left"));
     }
     elements.push_back(packed.substr(at, length));
     at += length;
   }
   if (at != packed.size()) {
-    return absl::InvalidArgumentError(base::str_cat("unexpected additional data: ",
-                                                   packed.size() - at, " bytes after the last of ",
-                                                   count, " BYTES elements"));
+    return absl::InvalidArgumentError(
+        base::str_cat("unexpected additional data: ", packed.size() - at,
+                      " bytes after the last of ", count, " BYTES elements"));
   }
   return elements;
 }

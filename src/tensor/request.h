@@ -1,5 +1,5 @@
-// What flows through the server: a request towards an engine, a response back. Plain values, owned by
-// one stage at a time and moved along.
+// What flows through the server: a request towards an engine, a response back. Plain values, owned
+// by one stage at a time and moved along.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -40,7 +40,7 @@ struct Request {
   std::vector<Tensor> inputs;
   std::vector<std::string> outputs;  // wanted outputs by name; empty = all
 
-  std::string principal;      // who asks, "" = nobody known
+  std::string principal;  // who asks, "" = nobody known
   std::string tenant;
   std::string trace_context;  // W3C traceparent
   std::optional<std::chrono::steady_clock::time_point> deadline;

@@ -20,8 +20,8 @@ base::Result<int64_t> element_count(std::span<const int64_t> shape) {
     empty |= size == 0;
     // Sizes are multiplied without the zeros, so that [huge,huge,0] is refused whatever the order.
     if (size != 0 && __builtin_mul_overflow(count, size, &count)) {
-      return absl::InvalidArgumentError(
-          base::str_cat("shape ", shape_to_string(shape), " has more elements than can be counted"));
+      return absl::InvalidArgumentError(base::str_cat("shape ", shape_to_string(shape),
+                                                      " has more elements than can be counted"));
     }
   }
   return empty ? 0 : count;

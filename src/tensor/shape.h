@@ -1,5 +1,5 @@
-// Shapes of tensors: sizes of dimensions, outermost first. In a model's signature -1 is a size that may
-// vary; in a tensor every size is >= 0, and no dimensions is a scalar.
+// Shapes of tensors: sizes of dimensions, outermost first. In a model's signature -1 is a size that
+// may vary; in a tensor every size is >= 0, and no dimensions is a scalar.
 #pragma once
 
 #include <absl/container/inlined_vector.h>

@@ -1,5 +1,5 @@
-// A named, typed view on a buffer. Layout: little-endian, row-major, no padding; BOOL one byte, 0 or 1;
-// BYTES for each element a uint32 length and that many bytes (tensor/bytes.h).
+// A named, typed view on a buffer. Layout: little-endian, row-major, no padding; BOOL one byte, 0
+// or 1; BYTES for each element a uint32 length and that many bytes (tensor/bytes.h).
 #pragma once
 
 #include <string>

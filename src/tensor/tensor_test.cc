@@ -1,9 +1,10 @@
+#include "tensor/tensor.h"
+
 #include <gtest/gtest.h>
 
 #include "tensor/bytes.h"
 #include "tensor/data_type.h"
 #include "tensor/shape.h"
-#include "tensor/tensor.h"
 
 namespace supernova::tensor {
 namespace {

@@ -1,4 +1,5 @@
-// The CPU: /proc/cpuinfo (x86 and ARM64 forms), affinity, cgroup v2 and v1 quotas, memory and NUMA nodes.
+// The CPU: /proc/cpuinfo (x86 and ARM64 forms), affinity, cgroup v2 and v1 quotas, memory and NUMA
+// nodes.
 #include <sched.h>
 
 #include <algorithm>
@@ -25,9 +26,10 @@ std::string trim(std::string_view text) {
 // What inference cares about, by the names that the kernel uses on x86 and ARM64.
 bool is_interesting(const std::string& feature) {
   static const std::set<std::string, std::less<>> kKnown{
-      "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16",
-      "avx512_fp16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16",
-      "asimd", "asimdhp", "asimddp", "asimdfhm", "i8mm", "bf16", "sve", "sve2", "sme", "fphp"};
+      "sse4_2",      "avx",         "avx2",        "fma",      "f16c",     "avx512f",  "avx512bw",
+      "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16",
+      "amx_fp16",    "asimd",       "asimdhp",     "asimddp",  "asimdfhm", "i8mm",     "bf16",
+      "sve",         "sve2",        "sme",         "fphp"};
   return kKnown.contains(feature);
 }
 
@@ -76,11 +78,12 @@ std::string cgroup_path(const std::string& sysroot, std::string_view controller)
     const size_t first = line.find(':');
     const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
-    const std::string_view controllers = std::string_view(line).substr(first + 1, second - first - 1);
+    const std::string_view controllers =
+        std::string_view(line).substr(first + 1, second - first - 1);
     const std::string wrapped = base::str_cat(",", controllers, ",");
-    const bool matches = controller.empty() ? controllers.empty()
-                                            : wrapped.find(base::str_cat(",", controller, ",")) !=
-                                                  std::string::npos;
+    const bool matches =
+        controller.empty() ? controllers.empty()
+                           : wrapped.find(base::str_cat(",", controller, ",")) != std::string::npos;
     if (matches) return line.substr(second + 1);
   }
   return "";
@@ -103,7 +106,8 @@ double quota_cores(const std::string& sysroot) {
     std::istringstream text(read_system_file(sysroot, "sys/fs/cgroup" + path + "/cpu.max"));
     double quota = 0;
     double period = 0;
-    return text >> quota >> period && period > 0 ? quota / period : 0.0;  // "max" reads as no number
+    return text >> quota >> period && period > 0 ? quota / period
+                                                 : 0.0;  // "max" reads as no number
   });
   if (v2 > 0) return v2;
   return least_quota(cgroup_path(sysroot, "cpu"), [&](const std::string& path) {
@@ -139,8 +143,16 @@ uint64_t memory_bytes(const std::string& sysroot) {
     double bytes = 0;
     return text >> bytes ? bytes : 0.0;
   });
-  if (limit > 0 && (total == 0 || limit < static_cast<double>(total))) {
-    total = static_cast<uint64_t>(limit);
+  const double limit_v1 = least_quota(cgroup_path(sysroot, "memory"), [&](const std::string& path) {
+    std::istringstream text(
+        read_system_file(sysroot, "sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes"));
+    double bytes = 0;
+    return text >> bytes ? bytes : 0.0;  // "no limit" is a number larger than any memory
+  });
+  for (const double bytes : {limit, limit_v1}) {
+    if (bytes > 0 && (total == 0 || bytes < static_cast<double>(total))) {
+      total = static_cast<uint64_t>(bytes);
+    }
   }
   return total;
 }

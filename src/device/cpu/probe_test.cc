@@ -39,8 +39,10 @@ class CpuProbeTest : public ::testing::Test {
 };
 
 constexpr char kX86[] =
-    "processor\t: 0\nmodel name\t: Example CPU @ 2.50GHz\nflags\t\t: fpu sse4_2 avx2 avx512_vnni\n\n"
-    "processor\t: 1\nmodel name\t: Example CPU @ 2.50GHz\nflags\t\t: fpu sse4_2 avx2 avx512_vnni\n\n";
+    "processor\t: 0\nmodel name\t: Example CPU @ 2.50GHz\nflags\t\t: fpu sse4_2 avx2 "
+    "avx512_vnni\n\n"
+    "processor\t: 1\nmodel name\t: Example CPU @ 2.50GHz\nflags\t\t: fpu sse4_2 avx2 "
+    "avx512_vnni\n\n";
 
 TEST_F(CpuProbeTest, X86WithACgroupV2QuotaOfTheParent) {
   record("proc/cpuinfo", kX86);
@@ -68,7 +70,11 @@ TEST_F(CpuProbeTest, CgroupV1Quota) {
   record("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000\n");
   record("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
   record("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+  record("proc/meminfo", "MemTotal:       8000000 kB\n");
+  record("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "536870912\n");
+  record("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
   EXPECT_DOUBLE_EQ(probed().at(0).cores_usable, 0.5);
+  EXPECT_EQ(probed().at(0).memory_bytes, 536870912U);
 }
 
 TEST_F(CpuProbeTest, AnArm64Board) {

@@ -75,23 +75,22 @@ void Connection::pump() {
 void Connection::read_some() {
   const auto room = std::min(kReadSize, input_.max_size() - input_.size());
   if (room == 0) return fail(400, "malformed HTTP request: a chunk's header is too large");
-  socket_.async_read_some(
-      input_.prepare(room),
-      [self = shared_from_this(), epoch = epoch_](const ErrorCode& error, size_t size) {
-        if (epoch != self->epoch_) return;
-        if (error) return self->read_failed(error);
-        self->input_.commit(size);
-        if (self->state_ == State::kChunks) self->set_deadline(self->worker_->options().body_timeout);
-        self->pump();
-      });
+  socket_.async_read_some(input_.prepare(room), [self = shared_from_this(), epoch = epoch_](
+                                                    const ErrorCode& error, size_t size) {
+    if (epoch != self->epoch_) return;
+    if (error) return self->read_failed(error);
+    self->input_.commit(size);
+    if (self->state_ == State::kChunks) self->set_deadline(self->worker_->options().body_timeout);
+    self->pump();
+  });
 }
 
 void Connection::read_failed(const ErrorCode& error) {
   const bool between_requests = state_ == State::kHead && !parser_;
   if (error != net::error::eof || between_requests) return close();
   if (state_ == State::kBody) {
-    return fail(400, base::str_cat("the body ends after ", body_received_, " of ", body_length_,
-                                   " bytes"));
+    return fail(
+        400, base::str_cat("the body ends after ", body_received_, " of ", body_length_, " bytes"));
   }
   fail(400, state_ == State::kChunks ? "the chunked body ends before its last chunk"
                                      : "malformed HTTP request: it ends inside its header");
@@ -110,10 +109,11 @@ bool Connection::parse_head() {
   input_.consume(used);
   head_bytes_ += used;  // Beast's own limit starts anew with each field it has taken
   const bool too_large = head_bytes_ + (error ? input_.size() : 0) > options.max_header_bytes;
-  if (error == beast_http::error::header_limit || (too_large && error == beast_http::error::need_more) ||
+  if (error == beast_http::error::header_limit ||
+      (too_large && error == beast_http::error::need_more) ||
       head_bytes_ > options.max_header_bytes) {
-    fail(431, base::str_cat("the request's header is larger than ", options.max_header_bytes,
-                            " bytes"));
+    fail(431,
+         base::str_cat("the request's header is larger than ", options.max_header_bytes, " bytes"));
     return true;
   }
   if (error == beast_http::error::need_more) return false;
@@ -330,8 +330,7 @@ void Connection::write_response(HttpResponse response) {
 void Connection::write_more() {
   while (next_unwritten_ < unwritten_.size()) {
     ErrorCode error;
-    const std::span rest(unwritten_.data() + next_unwritten_,
-                         unwritten_.size() - next_unwritten_);
+    const std::span rest(unwritten_.data() + next_unwritten_, unwritten_.size() - next_unwritten_);
     size_t sent = socket_.write_some(rest, error);
     if (error == net::error::would_block || error == net::error::try_again) {
       socket_.async_wait(net::ip::tcp::socket::wait_write,

@@ -1,11 +1,10 @@
-// One client connection: reads a request, hands it to the handler, writes the response, and only then
-// looks at the next request, so that pipelined responses keep their order. Lives on its worker's
-// thread.
+// One client connection: reads a request, hands it to the handler, writes the response, and only
+// then looks at the next request, so that pipelined responses keep their order. Lives on its
+// worker's thread.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-
 #include <chrono>
 #include <memory>
 #include <optional>

@@ -1,5 +1,5 @@
-// What lies between the HTTP listener and the dialects spoken over it: a whole request with its body in
-// aligned memory, and a response made of a head and shared buffers written without a copy.
+// What lies between the HTTP listener and the dialects spoken over it: a whole request with its
+// body in aligned memory, and a response made of a head and shared buffers written without a copy.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -32,7 +32,7 @@ struct HttpResponse {
   int status = 200;
   std::string content_type;  // "" = no Content-Type
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;                    // written first
+  std::string body;                     // written first
   std::vector<tensor::Buffer> buffers;  // written after it, in order, from where they are
 };
 

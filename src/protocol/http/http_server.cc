@@ -1,10 +1,9 @@
 #include "protocol/http/http_server.h"
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-
-#include <algorithm>
 #include <future>
 #include <optional>
 #include <thread>
@@ -44,8 +43,8 @@ base::Result<tcp::endpoint> resolve(const HttpServerOptions& options, net::io_co
 base::Status bind_error(const HttpServerOptions& options, const ErrorCode& error) {
   const std::string where = address_text(options.host, options.port);
   if (error == net::error::address_in_use) {
-    return absl::UnavailableError(base::str_cat(
-        "HTTP port ", where, " is already in use; choose another with --http-port"));
+    return absl::UnavailableError(
+        base::str_cat("HTTP port ", where, " is already in use; choose another with --http-port"));
   }
   return absl::UnavailableError(base::str_cat("can't listen for HTTP on ", where, ": ",
                                               error.message(),
@@ -87,7 +86,8 @@ base::Status BeastServer::listen() {
   back_off_.emplace(loop);
   ErrorCode error;
   acceptor_->open(endpoint.protocol(), error);
-  // A port whose last connections are still closing may be taken again; one that is listened on, not.
+  // A port whose last connections are still closing may be taken again; one that is listened on,
+  // not.
   if (!error) acceptor_->set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor_->bind(endpoint, error);
   if (!error) acceptor_->listen(net::socket_base::max_listen_connections, error);
@@ -101,20 +101,21 @@ base::Status BeastServer::listen() {
 void BeastServer::accept() {
   Worker& worker = *workers_[next_worker_];
   next_worker_ = (next_worker_ + 1) % workers_.size();
-  acceptor_->async_accept(worker.loop(), [this, &worker](const ErrorCode& error, tcp::socket socket) {
-    if (!acceptor_->is_open()) return;
-    if (!error) {
-      worker.adopt(std::move(socket));
-      return accept();
-    }
-    if (error == net::error::connection_aborted) return accept();
-    // Out of descriptors or memory: trying again at once would spin.
-    SN_LOG(Warning, "HTTP: can't accept a connection: {}", error.message());
-    back_off_->expires_after(kAcceptBackOff);
-    back_off_->async_wait([this](const ErrorCode& cancelled) {
-      if (!cancelled && acceptor_->is_open()) accept();
-    });
-  });
+  acceptor_->async_accept(worker.loop(),
+                          [this, &worker](const ErrorCode& error, tcp::socket socket) {
+                            if (!acceptor_->is_open()) return;
+                            if (!error) {
+                              worker.adopt(std::move(socket));
+                              return accept();
+                            }
+                            if (error == net::error::connection_aborted) return accept();
+                            // Out of descriptors or memory: trying again at once would spin.
+                            SN_LOG(Warning, "HTTP: can't accept a connection: {}", error.message());
+                            back_off_->expires_after(kAcceptBackOff);
+                            back_off_->async_wait([this](const ErrorCode& cancelled) {
+                              if (!cancelled && acceptor_->is_open()) accept();
+                            });
+                          });
 }
 
 // Returns when no connection can come any more.

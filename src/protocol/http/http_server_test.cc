@@ -223,9 +223,9 @@ TEST_F(HttpServerTest, ReadsChunks) {
 }
 
 TEST_F(HttpServerTest, ReadsByteByByte) {
-  for (const std::string_view request :
-       {"POST /slow HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
-        "POST /slow HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"}) {
+  for (const std::string_view request : {"POST /slow HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
+                                         "POST /slow HTTP/1.1\r\nTransfer-Encoding: "
+                                         "chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"}) {
     Client client(server_->port());
     for (const char c : request) {
       client.send({&c, 1});
@@ -337,7 +337,8 @@ TEST_F(HttpServerTest, UnknownTransferEncodingIsRefused) {
 
 TEST_F(HttpServerTest, TruncatedRequestsAreRefused) {
   for (const std::string_view request :
-       {"GET / HT", "GET / HTTP/1.1\r\nHost: x\r\n", "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc",
+       {"GET / HT", "GET / HTTP/1.1\r\nHost: x\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"}) {
     Client client(server_->port());
     client.send(request);

@@ -1,5 +1,5 @@
-// The Responder of one request. Used once from any thread; dropped unused, it answers 500, so that no
-// client waits for ever.
+// The Responder of one request. Used once from any thread; dropped unused, it answers 500, so that
+// no client waits for ever.
 #pragma once
 
 #include <memory>

@@ -1,9 +1,8 @@
-// Beast's parser, writing straight into an HttpRequest. It is fed the head of a request and, when the
-// body is chunked, the chunks; a body of known length never passes through it. Not thread-safe.
+// Beast's parser, writing straight into an HttpRequest. It is fed the head of a request and, when
+// the body is chunked, the chunks; a body of known length never passes through it. Not thread-safe.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
-
 #include <cstdint>
 
 #include "protocol/http/http_handler.h"
@@ -24,7 +23,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool is_http_1_1() const { return version_ == 11; }
   // The Transfer-Encoding as sent; "" = none.
   const std::string& transfer_encoding() const { return transfer_encoding_; }
-  // Offset in the body that has to be aligned: the length of its JSON part, or 0. Never beyond `limit`.
+  // Offset in the body that has to be aligned: the length of its JSON part, or 0. Never beyond
+  // `limit`.
   size_t aligned_offset(uint64_t limit) const;
   // Moves the chunked body, whole, into the request.
   void finish_chunked_body();

@@ -53,11 +53,12 @@ base::Result<Buffer> aligned_part(const Buffer& buffer, size_t offset, size_t si
 }
 
 base::Result<DecodedRequest> decode_raw_request(const Buffer& body, std::string_view model,
-                                        const std::vector<tensor::TensorInfo>& inputs) {
+                                                const std::vector<tensor::TensorInfo>& inputs) {
   if (inputs.size() != 1) {
-    return invalid(base::str_cat("a raw binary request (Inference-Header-Content-Length: 0) needs a "
-                                 "model with one input, but model '",
-                                 model, "' has ", inputs.size()));
+    return invalid(
+        base::str_cat("a raw binary request (Inference-Header-Content-Length: 0) needs a "
+                      "model with one input, but model '",
+                      model, "' has ", inputs.size()));
   }
   const tensor::TensorInfo& info = inputs.front();
   DecodedRequest decoded;

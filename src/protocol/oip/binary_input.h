@@ -5,8 +5,8 @@
 
 namespace supernova::protocol::oip {
 
-// A slice of `buffer`, or a copy where the elements would not be aligned. RESOURCE_EXHAUSTED without
-// memory for it.
+// A slice of `buffer`, or a copy where the elements would not be aligned. RESOURCE_EXHAUSTED
+// without memory for it.
 base::Result<tensor::Buffer> aligned_part(const tensor::Buffer& buffer, size_t offset, size_t size,
                                           tensor::DataType type);
 

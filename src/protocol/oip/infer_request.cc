@@ -163,7 +163,8 @@ base::Status Decoder::read_parameters() {
   std::string key;
   for (bool first = true; reader_.next_member(first, key);) {
     if (key.starts_with("triton_")) {
-      return invalid(base::str_cat("parameter '", key, "' is reserved: names must not start with 'triton_'"));
+      return invalid(
+          base::str_cat("parameter '", key, "' is reserved: names must not start with 'triton_'"));
     }
     tensor::Parameter value;
     SN_TRY(read_parameter(key, "the request", value));
@@ -205,7 +206,8 @@ base::Status Decoder::read_input() {
       SN_TRY(reader_.status());
       const auto type = tensor::data_type_from_name(input.data_type_text);
       if (!type) {
-        return invalid(base::str_cat(who(), " has the unknown datatype '", input.data_type_text, "'"));
+        return invalid(
+            base::str_cat(who(), " has the unknown datatype '", input.data_type_text, "'"));
       }
       input.tensor.data_type = *type;
     } else if (key == "shape") {
@@ -345,7 +347,8 @@ base::Status Decoder::read_output_parameters(OutputForm::Listed& output, const s
     SN_TRY(read_parameter(key, who, value));
     if (key == "binary_data") {
       const bool* const truth = std::get_if<bool>(&value);
-      if (truth == nullptr) return invalid(base::str_cat("'binary_data' of ", who, " must be a boolean"));
+      if (truth == nullptr)
+        return invalid(base::str_cat("'binary_data' of ", who, " must be a boolean"));
       output.binary = *truth;
     } else if (key == "classification") {
       return absl::UnimplementedError(
@@ -364,8 +367,8 @@ base::Status Decoder::attach_binary() {
   }
   const size_t left = body_.size() - next_binary_;
   if (left > 0) {
-    return invalid(base::str_cat("unexpected additional input data for model '", model_, "': ", left,
-                                 " bytes after the last tensor"));
+    return invalid(base::str_cat("unexpected additional input data for model '", model_,
+                                 "': ", left, " bytes after the last tensor"));
   }
   return {};
 }

@@ -26,14 +26,15 @@ struct OutputForm {
 };
 
 struct DecodedRequest {
-  tensor::Request request;  // model_version, cancellation, deadline and the like are left to the caller
+  tensor::Request
+      request;  // model_version, cancellation, deadline and the like are left to the caller
   OutputForm output_form;
 };
 
-// `header_length` is the value of Inference-Header-Content-Length, null when there is none. `inputs`
-// is the model's signature; only raw binary requests need it. Binary tensors are slices of `body`
-// where its alignment allows. Errors: INVALID_ARGUMENT naming what is wrong, UNIMPLEMENTED for
-// extensions that are not served, RESOURCE_EXHAUSTED. Whether the tensors suit the model is for
+// `header_length` is the value of Inference-Header-Content-Length, null when there is none.
+// `inputs` is the model's signature; only raw binary requests need it. Binary tensors are slices of
+// `body` where its alignment allows. Errors: INVALID_ARGUMENT naming what is wrong, UNIMPLEMENTED
+// for extensions that are not served, RESOURCE_EXHAUSTED. Whether the tensors suit the model is for
 // service::validate to say.
 base::Result<DecodedRequest> decode_infer_request(const tensor::Buffer& body,
                                                   const std::string* header_length,

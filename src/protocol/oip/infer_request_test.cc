@@ -75,7 +75,8 @@ TEST(InferRequest, EveryJsonDatatype) {
 TEST(InferRequest, SmallFloatsBecomeTheNearest) {
   EXPECT_THAT(decoded_values<float>("FP32", "[3]", "[1e-45,1e-60,-1e-400]"),
               ElementsAre(1.4e-45f, 0.0f, -0.0f));
-  EXPECT_THAT(decoded_values<double>("FP64", "[2]", "[4.9e-324,1e-400]"), ElementsAre(4.9e-324, 0.0));
+  EXPECT_THAT(decoded_values<double>("FP64", "[2]", "[4.9e-324,1e-400]"),
+              ElementsAre(4.9e-324, 0.0));
   EXPECT_TRUE(std::signbit(decoded_values<float>("FP32", "[1]", "[-0.0]").at(0)));
 }
 
@@ -86,8 +87,7 @@ TEST(InferRequest, FloatsAreReadToTheLastBit) {
     float expected = 0;
     std::memcpy(&expected, &bits, sizeof(bits));
     if (!std::isfinite(expected)) continue;
-    const auto got =
-        decoded_values<float>("FP32", "[1]", base::str_cat("[", expected, "]"));
+    const auto got = decoded_values<float>("FP32", "[1]", base::str_cat("[", expected, "]"));
     ASSERT_EQ(std::memcmp(got.data(), &bits, sizeof(bits)), 0) << expected;
   }
 }
@@ -108,7 +108,8 @@ TEST(InferRequest, NestingAndKeyOrderDoNotMatter) {
 }
 
 TEST(InferRequest, Strings) {
-  const auto decoded = decode(input("BYTES", "[5]", R"(["a","","\u00e9\ud83d\ude00\n\"","ü","\u0000"])"));
+  const auto decoded =
+      decode(input("BYTES", "[5]", R"(["a","","\u00e9\ud83d\ude00\n\"","ü","\u0000"])"));
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   const auto elements = tensor::unpack_bytes(decoded->request.inputs[0].buffer.view(), 5);
   ASSERT_TRUE(elements.ok());
@@ -116,9 +117,10 @@ TEST(InferRequest, Strings) {
 }
 
 TEST(InferRequest, EmptyTensors) {
-  for (const char* body : {R"({"inputs":[{"name":"x","shape":[0,4],"datatype":"FP32","data":[]}]})",
-                           R"({"inputs":[{"name":"x","shape":[0],"datatype":"BYTES","data":[[],[]]}]})",
-                           R"({"inputs":[{"name":"x","shape":[2,0],"datatype":"FP16"}]})"}) {
+  for (const char* body :
+       {R"({"inputs":[{"name":"x","shape":[0,4],"datatype":"FP32","data":[]}]})",
+        R"({"inputs":[{"name":"x","shape":[0],"datatype":"BYTES","data":[[],[]]}]})",
+        R"({"inputs":[{"name":"x","shape":[2,0],"datatype":"FP16"}]})"}) {
     const auto decoded = decode(body);
     ASSERT_TRUE(decoded.ok()) << body << decoded.status();
     EXPECT_EQ(decoded->request.inputs[0].buffer.size(), 0u);
@@ -203,10 +205,13 @@ TEST(InferRequest, RawBinary) {
   EXPECT_EQ(text->request.inputs[0].shape, (Shape{1, 1}));
   EXPECT_EQ(text->request.inputs[0].buffer.view(), std::string_view("\5\0\0\0hello", 9));
 
-  EXPECT_THAT(error_of(bytes, "0", signature(DataType::kFp32, {-1, -1})), HasSubstr("open dimension"));
-  EXPECT_THAT(error_of(bytes + "x", "0", signature(DataType::kFp32, {-1, 3})),
-              HasSubstr("input byte size mismatch for input 'only' for model 'm'. Expected 24, got 25"));
-  EXPECT_THAT(error_of(bytes, "0", signature(DataType::kFp32, {3})), HasSubstr("Expected 12, got 24"));
+  EXPECT_THAT(error_of(bytes, "0", signature(DataType::kFp32, {-1, -1})),
+              HasSubstr("open dimension"));
+  EXPECT_THAT(
+      error_of(bytes + "x", "0", signature(DataType::kFp32, {-1, 3})),
+      HasSubstr("input byte size mismatch for input 'only' for model 'm'. Expected 24, got 25"));
+  EXPECT_THAT(error_of(bytes, "0", signature(DataType::kFp32, {3})),
+              HasSubstr("Expected 12, got 24"));
   EXPECT_THAT(error_of(bytes, "0", signature(DataType::kBool, {-1})), HasSubstr("BOOL"));
   EXPECT_THAT(error_of(bytes, "0"), HasSubstr("one input"));
 }
@@ -283,17 +288,19 @@ TEST(InferRequest, RefusedJson) {
       {input("INT8", "[1]", std::string(101, '[') + "1" + std::string(101, ']')), "nesting"},
       {R"({"inputs":[{"name":"x","datatype":"INT8","shape":[1]}]})", "only one of the following"},
       {R"({"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1],
-          "parameters":{"binary_data_size":1}}]})", "only one of the following"},
+          "parameters":{"binary_data_size":1}}]})",
+       "only one of the following"},
       {R"({"inputs":[{"name":"x","datatype":"INT8","shape":[1],
-          "parameters":{"shared_memory_region":"r"}}]})", "shared memory is not enabled"},
+          "parameters":{"shared_memory_region":"r"}}]})",
+       "shared memory is not enabled"},
       {R"({"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1]},
-          {"name":"x","datatype":"INT8","shape":[1],"data":[1]}]})", "'x' is given twice"},
+          {"name":"x","datatype":"INT8","shape":[1],"data":[1]}]})",
+       "'x' is given twice"},
       {R"({"inputs":[{"data":[1],"name":"x","datatype":"INT8","shape":[2]}]})",
        "the shape has 2 elements, but 'data' has 1"},
   };
   for (const Refused& refused : cases) {
-    EXPECT_THAT(error_of(refused.body), HasSubstr(refused.message))
-        << refused.body.substr(0, 200);
+    EXPECT_THAT(error_of(refused.body), HasSubstr(refused.message)) << refused.body.substr(0, 200);
   }
 }
 
@@ -307,8 +314,9 @@ std::string binary_error(const std::string& json, std::string_view data) {
 }
 
 TEST(InferRequest, RefusedBinary) {
-  EXPECT_THAT(binary_error(binary("FP32", "[2,3]", "16"), std::string(16, 'x')),
-              HasSubstr("input byte size mismatch for input 'x' for model 'm'. Expected 24, got 16"));
+  EXPECT_THAT(
+      binary_error(binary("FP32", "[2,3]", "16"), std::string(16, 'x')),
+      HasSubstr("input byte size mismatch for input 'x' for model 'm'. Expected 24, got 16"));
   EXPECT_THAT(binary_error(binary("FP32", "[4]", "16"), std::string(20, 'x')),
               HasSubstr("unexpected additional input data for model 'm'"));
   EXPECT_THAT(binary_error(binary("FP32", "[4]", "16"), std::string(9, 'x')),

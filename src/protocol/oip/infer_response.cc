@@ -1,5 +1,6 @@
 #include "protocol/oip/infer_response.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -37,6 +38,10 @@ base::Status append_numbers(std::string& out, const Tensor& output) {
     }
     if (i > 0) *at++ = ',';
     at = std::to_chars(at, block + sizeof(block), value).ptr;
+    if constexpr (std::is_floating_point_v<T>) {
+      // Readers take "-0" for the integer zero, which has no sign.
+      if (value == 0 && std::signbit(value)) at = std::copy_n(".0", 2, at);
+    }
     if (static_cast<size_t>(block + sizeof(block) - at) < kMaxDigits) {
       out.append(block, at);
       at = block;
@@ -59,8 +64,8 @@ base::Status append_strings(std::string& out, const Tensor& output) {
   SN_ASSIGN(const int64_t count, tensor::element_count(output.shape));
   auto elements = tensor::unpack_bytes(output.buffer.view(), count);
   if (!elements.ok()) {
-    return absl::InternalError(base::str_cat("output '", output.name, "': ",
-                                             base::message(elements.status())));
+    return absl::InternalError(
+        base::str_cat("output '", output.name, "': ", base::message(elements.status())));
   }
   bool first = true;
   for (const std::string_view element : *elements) {
@@ -76,18 +81,31 @@ base::Status append_strings(std::string& out, const Tensor& output) {
 
 base::Status append_data(std::string& out, const Tensor& output) {
   switch (output.data_type) {
-    case DataType::kBool: append_bools(out, output); return {};
-    case DataType::kUint8: return append_numbers<uint8_t>(out, output);
-    case DataType::kUint16: return append_numbers<uint16_t>(out, output);
-    case DataType::kUint32: return append_numbers<uint32_t>(out, output);
-    case DataType::kUint64: return append_numbers<uint64_t>(out, output);
-    case DataType::kInt8: return append_numbers<int8_t>(out, output);
-    case DataType::kInt16: return append_numbers<int16_t>(out, output);
-    case DataType::kInt32: return append_numbers<int32_t>(out, output);
-    case DataType::kInt64: return append_numbers<int64_t>(out, output);
-    case DataType::kFp32: return append_numbers<float>(out, output);
-    case DataType::kFp64: return append_numbers<double>(out, output);
-    case DataType::kBytes: return append_strings(out, output);
+    case DataType::kBool:
+      append_bools(out, output);
+      return {};
+    case DataType::kUint8:
+      return append_numbers<uint8_t>(out, output);
+    case DataType::kUint16:
+      return append_numbers<uint16_t>(out, output);
+    case DataType::kUint32:
+      return append_numbers<uint32_t>(out, output);
+    case DataType::kUint64:
+      return append_numbers<uint64_t>(out, output);
+    case DataType::kInt8:
+      return append_numbers<int8_t>(out, output);
+    case DataType::kInt16:
+      return append_numbers<int16_t>(out, output);
+    case DataType::kInt32:
+      return append_numbers<int32_t>(out, output);
+    case DataType::kInt64:
+      return append_numbers<int64_t>(out, output);
+    case DataType::kFp32:
+      return append_numbers<float>(out, output);
+    case DataType::kFp64:
+      return append_numbers<double>(out, output);
+    case DataType::kBytes:
+      return append_strings(out, output);
     default:
       return needs_binary(output, base::str_cat("is ", tensor::data_type_name(output.data_type),
                                                 ", which has no JSON form"));

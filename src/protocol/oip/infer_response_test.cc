@@ -45,9 +45,10 @@ TEST(InferResponse, Json) {
   made.parameters["p"] = true;
   const auto reply = encode_infer_response(made, {});
   ASSERT_TRUE(reply.ok());
-  EXPECT_EQ(reply->body,
-            R"({"id":"r\"1","model_name":"m","model_version":"1","parameters":{"p":true},"outputs":)"
-            R"([{"name":"y","datatype":"FP32","shape":[3],"data":[1,0.1,-2.5]}]})");
+  EXPECT_EQ(
+      reply->body,
+      R"({"id":"r\"1","model_name":"m","model_version":"1","parameters":{"p":true},"outputs":)"
+      R"([{"name":"y","datatype":"FP32","shape":[3],"data":[1,0.1,-2.5]}]})");
   EXPECT_EQ(reply->content_type, "application/json");
   EXPECT_TRUE(reply->headers.empty());
   EXPECT_TRUE(reply->buffers.empty());
@@ -63,8 +64,7 @@ TEST(InferResponse, EveryJsonDatatype) {
   EXPECT_EQ(json_data(make<int32_t>("y", DataType::kInt32, {INT32_MIN})), "[-2147483648]");
   EXPECT_EQ(json_data(make<uint64_t>("y", DataType::kUint64, {UINT64_MAX})),
             "[18446744073709551615]");
-  EXPECT_EQ(json_data(make<int64_t>("y", DataType::kInt64, {INT64_MIN})),
-            "[-9223372036854775808]");
+  EXPECT_EQ(json_data(make<int64_t>("y", DataType::kInt64, {INT64_MIN})), "[-9223372036854775808]");
   EXPECT_EQ(json_data(make<double>("y", DataType::kFp64, {0.1, 1e300})), "[0.1,1e+300]");
   EXPECT_EQ(json_data(make<float>("y", DataType::kFp32, {})), "[]");
   const std::vector<std::string> texts = {"a", "", "\xc3\xa9\""};
@@ -83,8 +83,7 @@ TEST(InferResponse, LongJsonDataReadsBackAsTheSame) {
   }
   const auto reply = encode_infer_response(response({make("y", DataType::kFp64, values)}), {});
   ASSERT_TRUE(reply.ok());
-  const std::string body =
-      "{\"inputs\":" + reply->body.substr(reply->body.find("[{\"name\""));
+  const std::string body = "{\"inputs\":" + reply->body.substr(reply->body.find("[{\"name\""));
   const auto decoded = decode_infer_request(Buffer::copy_of(body), nullptr, "m", {});
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(std::memcmp(decoded->request.inputs[0].buffer.data(), values.data(),

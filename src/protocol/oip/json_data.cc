@@ -47,8 +47,8 @@ bool walk_array(JsonReader& reader, Element&& element) {
 }
 
 bool out_of_range(JsonReader& reader, std::string_view token, DataType type) {
-  return reader.fail(base::str_cat(token.substr(0, 40), " is out of the range of ",
-                                   tensor::data_type_name(type)));
+  return reader.fail(
+      base::str_cat(token.substr(0, 40), " is out of the range of ", tensor::data_type_name(type)));
 }
 
 template <std::integral T>
@@ -93,8 +93,8 @@ bool read_bool_value(JsonReader& reader, uint8_t& value) {
 }
 
 base::Status wrong_count(int64_t expected, std::string_view got) {
-  return absl::InvalidArgumentError(base::str_cat("the shape has ", expected,
-                                                 " elements, but 'data' has ", got));
+  return absl::InvalidArgumentError(
+      base::str_cat("the shape has ", expected, " elements, but 'data' has ", got));
 }
 
 template <typename T, typename Read>
@@ -147,19 +147,30 @@ base::Result<Buffer> read_strings(JsonReader& reader, int64_t count) {
 base::Result<Buffer> read_json_data(JsonReader& reader, DataType type, int64_t count) {
   switch (type) {
     case DataType::kBool:
-      return read_fixed<uint8_t>(
-          reader, count, [&](uint8_t& value) { return read_bool_value(reader, value); });
-    case DataType::kUint8: return read_numbers<uint8_t>(reader, type, count);
-    case DataType::kUint16: return read_numbers<uint16_t>(reader, type, count);
-    case DataType::kUint32: return read_numbers<uint32_t>(reader, type, count);
-    case DataType::kUint64: return read_numbers<uint64_t>(reader, type, count);
-    case DataType::kInt8: return read_numbers<int8_t>(reader, type, count);
-    case DataType::kInt16: return read_numbers<int16_t>(reader, type, count);
-    case DataType::kInt32: return read_numbers<int32_t>(reader, type, count);
-    case DataType::kInt64: return read_numbers<int64_t>(reader, type, count);
-    case DataType::kFp32: return read_numbers<float>(reader, type, count);
-    case DataType::kFp64: return read_numbers<double>(reader, type, count);
-    case DataType::kBytes: return read_strings(reader, count);
+      return read_fixed<uint8_t>(reader, count,
+                                 [&](uint8_t& value) { return read_bool_value(reader, value); });
+    case DataType::kUint8:
+      return read_numbers<uint8_t>(reader, type, count);
+    case DataType::kUint16:
+      return read_numbers<uint16_t>(reader, type, count);
+    case DataType::kUint32:
+      return read_numbers<uint32_t>(reader, type, count);
+    case DataType::kUint64:
+      return read_numbers<uint64_t>(reader, type, count);
+    case DataType::kInt8:
+      return read_numbers<int8_t>(reader, type, count);
+    case DataType::kInt16:
+      return read_numbers<int16_t>(reader, type, count);
+    case DataType::kInt32:
+      return read_numbers<int32_t>(reader, type, count);
+    case DataType::kInt64:
+      return read_numbers<int64_t>(reader, type, count);
+    case DataType::kFp32:
+      return read_numbers<float>(reader, type, count);
+    case DataType::kFp64:
+      return read_numbers<double>(reader, type, count);
+    case DataType::kBytes:
+      return read_strings(reader, count);
     default:
       return absl::InvalidArgumentError(
           base::str_cat("datatype ", tensor::data_type_name(type),

@@ -102,14 +102,28 @@ bool JsonReader::read_escape(std::string& out) {
   switch (c) {
     case '"':
     case '\\':
-    case '/': out += c; return true;
-    case 'b': out += '\b'; return true;
-    case 'f': out += '\f'; return true;
-    case 'n': out += '\n'; return true;
-    case 'r': out += '\r'; return true;
-    case 't': out += '\t'; return true;
-    case 'u': break;
-    default: return fail("unknown escape in a string");
+    case '/':
+      out += c;
+      return true;
+    case 'b':
+      out += '\b';
+      return true;
+    case 'f':
+      out += '\f';
+      return true;
+    case 'n':
+      out += '\n';
+      return true;
+    case 'r':
+      out += '\r';
+      return true;
+    case 't':
+      out += '\t';
+      return true;
+    case 'u':
+      break;
+    default:
+      return fail("unknown escape in a string");
   }
   uint32_t code = 0;
   if (!read_hex4(code)) return false;
@@ -199,12 +213,18 @@ bool JsonReader::skip_scalar() {
   std::string_view token;
   bool whole = false;
   switch (peek()) {
-    case '"': return read_string(scratch_);
-    case 't': return read_literal("true");
-    case 'f': return read_literal("false");
-    case 'n': return read_literal("null");
-    case '\0': return fail("the text ends where a value was expected");
-    default: return read_number(token, whole);
+    case '"':
+      return read_string(scratch_);
+    case 't':
+      return read_literal("true");
+    case 'f':
+      return read_literal("false");
+    case 'n':
+      return read_literal("null");
+    case '\0':
+      return fail("the text ends where a value was expected");
+    default:
+      return read_number(token, whole);
   }
 }
 

@@ -1,6 +1,7 @@
-// Reads one JSON text (RFC 8259, strictly) from front to back, without a tree: the caller says what it
-// expects next. The first error sticks; every function returns false from then on. The text must be
-// valid UTF-8 (simdjson checks that, many times faster than it can be done on the way). Not thread-safe.
+// Reads one JSON text (RFC 8259, strictly) from front to back, without a tree: the caller says what
+// it expects next. The first error sticks; every function returns false from then on. The text must
+// be valid UTF-8 (simdjson checks that, many times faster than it can be done on the way). Not
+// thread-safe.
 #pragma once
 
 #include <cstdint>

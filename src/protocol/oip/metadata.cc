@@ -26,7 +26,8 @@ void append_raw(std::string& out, std::string_view key, std::string_view json) {
   out += json;
 }
 
-void append_strings(std::string& out, std::string_view key, const std::vector<std::string>& values) {
+void append_strings(std::string& out, std::string_view key,
+                    const std::vector<std::string>& values) {
   append_key(out, key);
   out += '[';
   for (size_t i = 0; i < values.size(); ++i) {

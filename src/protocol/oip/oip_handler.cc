@@ -69,17 +69,25 @@ base::Result<DecodedRequest> decode(const Route& route, const http::HttpRequest&
 
 int http_status(absl::StatusCode code) {
   switch (code) {
-    case absl::StatusCode::kOk: return 200;
-    case absl::StatusCode::kNotFound: return 404;
-    case absl::StatusCode::kUnauthenticated: return 401;
-    case absl::StatusCode::kPermissionDenied: return 403;
-    case absl::StatusCode::kUnimplemented: return 501;
+    case absl::StatusCode::kOk:
+      return 200;
+    case absl::StatusCode::kNotFound:
+      return 404;
+    case absl::StatusCode::kUnauthenticated:
+      return 401;
+    case absl::StatusCode::kPermissionDenied:
+      return 403;
+    case absl::StatusCode::kUnimplemented:
+      return 501;
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kResourceExhausted: return 503;
+    case absl::StatusCode::kResourceExhausted:
+      return 503;
     case absl::StatusCode::kInternal:
-    case absl::StatusCode::kDataLoss: return 500;
-    default: return 400;
+    case absl::StatusCode::kDataLoss:
+      return 500;
+    default:
+      return 400;
   }
 }
 
@@ -90,8 +98,8 @@ void OipHandler::handle(http::HttpRequest request, http::Responder respond) {
     return respond(http::error_response(404, "Not Found"));
   }
   const bool is_infer = route->endpoint == Endpoint::kModelInfer;
-  const bool allowed = is_infer ? request.method == "POST"
-                                : request.method == "GET" || request.method == "HEAD";
+  const bool allowed =
+      is_infer ? request.method == "POST" : request.method == "GET" || request.method == "HEAD";
   if (!allowed) {
     http::HttpResponse response = http::error_response(405, "Method Not Allowed");
     response.headers.emplace_back("Allow", is_infer ? "POST" : "GET, HEAD");
@@ -103,9 +111,12 @@ void OipHandler::handle(http::HttpRequest request, http::Responder respond) {
 
 http::HttpResponse OipHandler::answer(const Route& route) const {
   switch (route.endpoint) {
-    case Endpoint::kServerLive: return health_response(service_.live());
-    case Endpoint::kServerReady: return health_response(service_.ready());
-    case Endpoint::kServerMetadata: return json_response(server_metadata_json(service_.metadata()));
+    case Endpoint::kServerLive:
+      return health_response(service_.live());
+    case Endpoint::kServerReady:
+      return health_response(service_.ready());
+    case Endpoint::kServerMetadata:
+      return json_response(server_metadata_json(service_.metadata()));
     case Endpoint::kModelReady: {
       const base::Status status = service_.model_ready(route.model, route.version);
       return status.ok() ? health_response(true) : error_response(status);
@@ -122,7 +133,8 @@ void OipHandler::infer(const Route& route, http::HttpRequest request, http::Resp
   const std::string* const coding = request.header("content-encoding");
   if (coding != nullptr && *coding != "identity" && !coding->empty()) {
     http::HttpResponse response = http::error_response(
-        501, base::str_cat("Content-Encoding '", *coding, "' is not supported; send the body as it is"));
+        501,
+        base::str_cat("Content-Encoding '", *coding, "' is not supported; send the body as it is"));
     response.headers.emplace_back("Accept-Encoding", "identity");
     return respond(std::move(response));
   }

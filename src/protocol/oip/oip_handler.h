@@ -1,5 +1,5 @@
-// The Open Inference Protocol v2 over HTTP: health, metadata, readiness, configuration and inference in
-// JSON and with binary tensors. Thread-safe.
+// The Open Inference Protocol v2 over HTTP: health, metadata, readiness, configuration and
+// inference in JSON and with binary tensors. Thread-safe.
 #pragma once
 
 #include "protocol/http/http_handler.h"

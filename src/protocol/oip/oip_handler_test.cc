@@ -1,5 +1,5 @@
-// The dialect from request to reply, over a real service with an engine made up here: its model hands
-// inputs through to outputs.
+// The dialect from request to reply, over a real service with an engine made up here: its model
+// hands inputs through to outputs.
 #include "protocol/oip/oip_handler.h"
 
 #include <gmock/gmock.h>
@@ -105,9 +105,8 @@ class OipHandlerTest : public testing::Test {
     request.headers = std::move(headers);
     request.body = tensor::Buffer::copy_of(body);
     std::promise<http::HttpResponse> promise;
-    handler_.handle(std::move(request), [&](http::HttpResponse response) {
-      promise.set_value(std::move(response));
-    });
+    handler_.handle(std::move(request),
+                    [&](http::HttpResponse response) { promise.set_value(std::move(response)); });
     return promise.get_future().get();
   }
 
@@ -254,18 +253,27 @@ TEST_F(OipHandlerTest, CompressedBodiesAreRefused) {
       call("POST", "/v2/models/a%20b/infer", kJson, {{"content-encoding", "gzip"}});
   EXPECT_EQ(response.status, 501);
   ASSERT_EQ(response.headers.size(), 1u);
-  EXPECT_EQ(response.headers[0], (std::pair<std::string, std::string>("Accept-Encoding", "identity")));
-  EXPECT_EQ(call("POST", "/v2/models/a%20b/infer", kJson, {{"content-encoding", "identity"}}).status,
-            200);
+  EXPECT_EQ(response.headers[0],
+            (std::pair<std::string, std::string>("Accept-Encoding", "identity")));
+  EXPECT_EQ(
+      call("POST", "/v2/models/a%20b/infer", kJson, {{"content-encoding", "identity"}}).status,
+      200);
 }
 
 TEST(HttpStatus, FollowsTheProtocol) {
   using Code = absl::StatusCode;
-  for (const auto& [code, status] :
-       {std::pair{Code::kInvalidArgument, 400}, {Code::kUnknown, 400}, {Code::kAlreadyExists, 400},
-        {Code::kCancelled, 400}, {Code::kNotFound, 404}, {Code::kUnavailable, 503},
-        {Code::kDeadlineExceeded, 503}, {Code::kResourceExhausted, 503}, {Code::kUnimplemented, 501},
-        {Code::kInternal, 500}, {Code::kPermissionDenied, 403}, {Code::kUnauthenticated, 401}}) {
+  for (const auto& [code, status] : {std::pair{Code::kInvalidArgument, 400},
+                                     {Code::kUnknown, 400},
+                                     {Code::kAlreadyExists, 400},
+                                     {Code::kCancelled, 400},
+                                     {Code::kNotFound, 404},
+                                     {Code::kUnavailable, 503},
+                                     {Code::kDeadlineExceeded, 503},
+                                     {Code::kResourceExhausted, 503},
+                                     {Code::kUnimplemented, 501},
+                                     {Code::kInternal, 500},
+                                     {Code::kPermissionDenied, 403},
+                                     {Code::kUnauthenticated, 401}}) {
     EXPECT_EQ(http_status(code), status);
   }
 }

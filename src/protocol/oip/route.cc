@@ -85,8 +85,7 @@ base::Result<Route> parse_route(std::string_view target) {
     next = 3;
   }
   if (parts[0].empty() || parts.size() > next + 1) return Route{};
-  route.endpoint =
-      parts.size() == next ? Endpoint::kModelMetadata : model_endpoint(parts[next]);
+  route.endpoint = parts.size() == next ? Endpoint::kModelMetadata : model_endpoint(parts[next]);
   if (route.endpoint == Endpoint::kUnknown) return Route{};
   SN_ASSIGN(route.model, decode_name(parts[0]));
   return route;
