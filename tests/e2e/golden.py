@@ -8,6 +8,7 @@ of gRPC are compared bit by bit, and with the stored outputs of an independent i
 the tolerance of the model's meta.json. Run it through tests/e2e/run, which provides the clients.
 """
 
+import glob
 import json
 import os
 import re
@@ -27,7 +28,6 @@ MODELS = os.path.join(
     os.environ.get("SUPERNOVA_TEST_MODELS", os.path.join(ROOT, "..", "shared", "models")), "onnx")
 # A convolutional net; a recurrent one with subgraphs, state and a scalar; a tree ensemble with
 # integer labels whose ZipMap is removed.
-DEFAULT = ["mnist-12", "silero-vad", "sk-rf-iris"]
 
 
 def load(path):
@@ -161,10 +161,11 @@ def report(name, server):
 
 
 def main():
-    names = sys.argv[1:] or DEFAULT
     if not os.path.isdir(MODELS):
         print(f"skipped: no models at {MODELS} (set SUPERNOVA_TEST_MODELS)", file=sys.stderr)
         return 77
+    names = sys.argv[1:] or sorted(n for n in os.listdir(MODELS)
+                                   if glob.glob(os.path.join(MODELS, n, "expected_*")))
     failed = 0
     try:
         with Server([os.path.join(MODELS, n) for n in names]) as server:
