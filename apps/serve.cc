@@ -40,6 +40,8 @@ sigset_t block_signals() {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // A shell starts its background commands with SIGINT ignored; it counts here all the same.
+  signal(SIGINT, SIG_DFL);
   return signals;
 }
 

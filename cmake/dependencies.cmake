@@ -1,11 +1,11 @@
-# Packages of the system (deps/debian.txt). gRPC, protobuf and Abseil go through pkg-config, so that the
-# same lines serve cross-compiling.
+# Packages of the system (deps/debian.txt); the same lines serve cross-compiling.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
-pkg_check_modules(PROTOBUF REQUIRED IMPORTED_TARGET protobuf)
-pkg_check_modules(ABSL REQUIRED IMPORTED_TARGET absl_status absl_statusor absl_strings absl_any_invocable
-                  absl_inlined_vector)
+# gRPC and Abseil by their CMake descriptions: pkg-config takes 20 s to walk Abseil's.
+find_package(gRPC CONFIG REQUIRED)
+add_library(supernova_absl INTERFACE)
+target_link_libraries(supernova_absl INTERFACE absl::status absl::statusor absl::strings absl::any_invocable
+                      absl::inlined_vector)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
 pkg_check_modules(FMT REQUIRED IMPORTED_TARGET fmt)
 pkg_check_modules(SPDLOG REQUIRED IMPORTED_TARGET spdlog)

@@ -26,8 +26,6 @@ from server import BINARY, ROOT, Server  # noqa: E402
 
 MODELS = os.path.join(
     os.environ.get("SUPERNOVA_TEST_MODELS", os.path.join(ROOT, "..", "shared", "models")), "onnx")
-# A convolutional net; a recurrent one with subgraphs, state and a scalar; a tree ensemble with
-# integer labels whose ZipMap is removed.
 
 
 def load(path):

@@ -39,7 +39,7 @@ class DecodeTest : public ::testing::Test {
     if (!request.ok()) return {};
     const tensor::Buffer& buffer = request->inputs.at(0).buffer;
     std::vector<T> values(buffer.size() / sizeof(T));
-    std::memcpy(values.data(), buffer.data(), values.size() * sizeof(T));
+    if (!values.empty()) std::memcpy(values.data(), buffer.data(), values.size() * sizeof(T));
     return values;
   }
 
