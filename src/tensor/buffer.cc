@@ -13,7 +13,9 @@ Buffer Buffer::allocate(size_t size) { return allocate_aligned_at(size, 0); }
 Buffer Buffer::allocate_aligned_at(size_t size, size_t offset) {
   Buffer buffer;
   const size_t lead = (kAlignment - offset % kAlignment) % kAlignment;
-  if (size > std::numeric_limits<size_t>::max() - lead - kPadding) return buffer;
+  // Aligned operator new rounds the size up without looking: sizes near the top would wrap to
+  // nothing.
+  if (size > std::numeric_limits<ptrdiff_t>::max() - lead - kPadding - kAlignment) return buffer;
   void* memory =
       ::operator new (lead + size + kPadding, std::align_val_t{kAlignment}, std::nothrow);
   if (memory == nullptr) return buffer;
