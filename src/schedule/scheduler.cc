@@ -50,9 +50,16 @@ void Scheduler::work() {
     } else if (item.request.deadline && *item.request.deadline < std::chrono::steady_clock::now()) {
       item.done(absl::DeadlineExceededError("Request timeout expired"));
     } else {
-      session_->run(item.request, std::move(item.done));
+      running_ = true;  // only this thread sets it, and the worker waits for it below
+      session_->run(item.request, [this, done = std::move(item.done)](auto result) mutable {
+        done(std::move(result));
+        std::lock_guard finished(mutex_);
+        running_ = false;
+        wake_.notify_all();
+      });
     }
     lock.lock();
+    wake_.wait(lock, [this] { return !running_; });
   }
 }
 

@@ -1,5 +1,6 @@
 // The queue in front of one session. Requests wait in a bounded queue for the session's worker; a
-// full queue answers at once. Thread-safe.
+// full queue answers at once. One request runs at a time, also on an engine that answers later from
+// a thread of its own. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -45,6 +46,7 @@ class Scheduler {
   std::condition_variable wake_;
   std::deque<Item> queue_;
   bool stopping_ = false;
+  bool running_ = false;  // the session has a request whose answer has not come
   std::thread worker_;
 };
 
