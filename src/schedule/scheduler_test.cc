@@ -8,6 +8,8 @@
 #include <atomic>
 #include <future>
 
+#include "support/fake_engine.h"
+
 namespace supernova::schedule {
 namespace {
 
@@ -19,12 +21,6 @@ bool gate_open = false;
 std::atomic<int> runs{0};
 std::atomic<int> overlapping{0};
 std::atomic<int> most_overlapping{0};
-
-int token;
-template <typename T>
-T* handle() {
-  return reinterpret_cast<T*>(&token);
-}
 
 int32_t late_run(sn_instance*, const sn_run* run, sn_error*) {
   ++runs;
@@ -41,33 +37,14 @@ int32_t late_run(sn_instance*, const sn_run* run, sn_error*) {
   return SN_OK;
 }
 
+const sn_model_info* no_tensors(sn_model*) {
+  static const sn_signature signature = {sizeof(signature), "", nullptr, 0, nullptr, 0};
+  static const sn_model_info info = {sizeof(info), &signature, 1};
+  return &info;
+}
+
 const sn_engine_api* late_entry(uint32_t) {
-  static const sn_engine_api api = [] {
-    sn_engine_api table{};
-    table.size = sizeof(table);
-    table.abi_version = SN_ENGINE_ABI_VERSION;
-    table.engine_open = [](const sn_host*, const sn_options*, sn_engine** out,
-                           sn_error*) -> int32_t { return *out = handle<sn_engine>(), SN_OK; };
-    table.engine_close = [](sn_engine*) {};
-    table.engine_info = [](sn_engine*) -> const sn_engine_info* {
-      static const char* const formats[] = {"*"};
-      static const sn_engine_info info = {sizeof(info), "late", "1", formats, 1, 1};
-      return &info;
-    };
-    table.model_open = [](sn_engine*, const sn_artefact*, const sn_options*, sn_model** out,
-                          sn_error*) -> int32_t { return *out = handle<sn_model>(), SN_OK; };
-    table.model_close = [](sn_model*) {};
-    table.model_info = [](sn_model*) -> const sn_model_info* {
-      static const sn_signature signature = {sizeof(signature), "", nullptr, 0, nullptr, 0};
-      static const sn_model_info info = {sizeof(info), &signature, 1};
-      return &info;
-    };
-    table.instance_open = [](sn_model*, const sn_device*, const sn_options*, sn_instance** out,
-                             sn_error*) -> int32_t { return *out = handle<sn_instance>(), SN_OK; };
-    table.instance_close = [](sn_instance*) {};
-    table.run = &late_run;
-    return table;
-  }();
+  static const sn_engine_api api = testing_support::fake_engine_table(&no_tensors, &late_run);
   return &api;
 }
 

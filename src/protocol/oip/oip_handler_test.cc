@@ -8,17 +8,13 @@
 #include <cstring>
 #include <future>
 
+#include "support/fake_engine.h"
+
 namespace supernova::protocol::oip {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-int token;
-template <typename T>
-T* handle() {
-  return reinterpret_cast<T*>(&token);
-}
 
 const sn_model_info* fake_model_info(sn_model*) {
   static const int64_t any[] = {-1, -1};
@@ -49,28 +45,7 @@ int32_t fake_run(sn_instance*, const sn_run* run, sn_error*) {
 }
 
 const sn_engine_api* fake_entry(uint32_t) {
-  static const sn_engine_api api = [] {
-    sn_engine_api table{};
-    table.size = sizeof(table);
-    table.abi_version = SN_ENGINE_ABI_VERSION;
-    table.engine_open = [](const sn_host*, const sn_options*, sn_engine** out,
-                           sn_error*) -> int32_t { return *out = handle<sn_engine>(), SN_OK; };
-    table.engine_close = [](sn_engine*) {};
-    table.engine_info = [](sn_engine*) -> const sn_engine_info* {
-      static const char* const formats[] = {"*"};
-      static const sn_engine_info info = {sizeof(info), "fake", "1", formats, 1, 1};
-      return &info;
-    };
-    table.model_open = [](sn_engine*, const sn_artefact*, const sn_options*, sn_model** out,
-                          sn_error*) -> int32_t { return *out = handle<sn_model>(), SN_OK; };
-    table.model_close = [](sn_model*) {};
-    table.model_info = &fake_model_info;
-    table.instance_open = [](sn_model*, const sn_device*, const sn_options*, sn_instance** out,
-                             sn_error*) -> int32_t { return *out = handle<sn_instance>(), SN_OK; };
-    table.instance_close = [](sn_instance*) {};
-    table.run = &fake_run;
-    return table;
-  }();
+  static const sn_engine_api api = testing_support::fake_engine_table(&fake_model_info, &fake_run);
   return &api;
 }
 
