@@ -28,19 +28,17 @@ base::Result<Inspection> look(const InspectOptions& options) {
   House house;
   SN_TRY(house.open(options.model));
   SN_ASSIGN(const model::LoadOptions load, options.model.load_options());
-  SN_ASSIGN(tensor::ImportedModel imported, house.importers.provide(options.path, load.options));
-  Inspection seen{imported.description, imported.description.inputs, imported.description.outputs,
-                  "", ""};
   const base::Status status = house.models.load({"model", 1, options.path}, load);
   if (!status.ok()) {
-    seen.problem = std::string(status.message());
-    return seen;
+    // A model that nothing here runs can still be described, if it can be imported.
+    SN_ASSIGN(tensor::ImportedModel imported, house.importers.provide(options.path, load.options));
+    tensor::ModelDescription& described = imported.description;
+    return Inspection{described, described.inputs, described.outputs, "",
+                      std::string(base::message(status))};
   }
   SN_ASSIGN(const auto version, house.models.find("model", ""));
-  seen.engine = version->config().backend;
-  seen.inputs = version->config().inputs;
-  seen.outputs = version->config().outputs;
-  return seen;
+  const model::ModelConfig& config = version->config();
+  return Inspection{version->description(), config.inputs, config.outputs, config.backend, ""};
 }
 
 std::string shape_text(const tensor::TensorInfo& info) {

@@ -1,6 +1,5 @@
 #include "model/model_manager.h"
 
-#include <algorithm>
 #include <charconv>
 #include <filesystem>
 
@@ -122,13 +121,6 @@ std::vector<VersionHandle> ModelManager::list() const {
     for (const auto& [number, version] : versions) all.push_back(version);
   }
   return all;
-}
-
-bool ModelManager::all_ready() const {
-  const auto versions = list();
-  return std::all_of(versions.begin(), versions.end(), [](const VersionHandle& version) {
-    return version->state() == VersionState::kReady;
-  });
 }
 
 void ModelManager::drain() {

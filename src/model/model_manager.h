@@ -37,7 +37,6 @@ class ModelManager {
   base::Result<VersionHandle> find(std::string_view name, std::string_view version) const;
   // Every version, ready or not, by name.
   std::vector<VersionHandle> list() const;
-  bool all_ready() const;
   // Waits for queued and running requests, then closes all sessions. No look-up succeeds
   // afterwards.
   void drain();

@@ -43,28 +43,6 @@ base::Status check_presence(const tensor::Request& request, const std::vector<Te
                     base::str_join(missing, "', '"), "']. Please provide all required input(s)."));
 }
 
-base::Status check_size(const Tensor& input, std::string_view model) {
-  if (input.data_type == tensor::DataType::kBytes) {
-    SN_ASSIGN(const int64_t count, tensor::element_count(input.shape));
-    const auto elements = tensor::unpack_bytes(input.buffer.view(), count);
-    return base::annotate(elements.status(),
-                          base::str_cat("input '", input.name, "' for model '", model, "'"));
-  }
-  SN_ASSIGN(const size_t expected, tensor::byte_size(input.data_type, input.shape));
-  if (expected != input.buffer.size()) {
-    return absl::InvalidArgumentError(
-        base::str_cat("input byte size mismatch for input '", input.name, "' for model '", model,
-                      "'. Expected ", expected, ", got ", input.buffer.size()));
-  }
-  // A runtime may branch on the byte itself: any other value is undefined there.
-  const bool clean = input.data_type != tensor::DataType::kBool ||
-                     std::all_of(input.buffer.bytes().begin(), input.buffer.bytes().end(),
-                                 [](std::byte value) { return value <= std::byte{1}; });
-  if (clean) return {};
-  return absl::InvalidArgumentError(base::str_cat("input '", input.name, "' for model '", model,
-                                                  "' is BOOL and holds a byte other than 0 and 1"));
-}
-
 base::Status check_input(const Tensor& input, const TensorInfo& info, std::string_view model) {
   if (input.data_type != info.data_type) {
     return absl::InvalidArgumentError(
@@ -77,10 +55,38 @@ base::Status check_input(const Tensor& input, const TensorInfo& info, std::strin
         "unexpected shape for input '", input.name, "' for model '", model, "'. Expected ",
         tensor::shape_to_string(info.shape), ", got ", tensor::shape_to_string(input.shape), "."));
   }
-  return check_size(input, model);
+  return check_content(input, model);
 }
 
 }  // namespace
+
+base::Status check_byte_size(const Tensor& tensor, uint64_t size, std::string_view model) {
+  const auto expected = tensor::byte_size(tensor.data_type, tensor.shape);
+  if (!expected.ok()) {
+    return base::annotate(expected.status(), base::str_cat("input '", tensor.name, "'"));
+  }
+  if (*expected == size) return {};
+  return absl::InvalidArgumentError(base::str_cat("input byte size mismatch for input '",
+                                                  tensor.name, "' for model '", model,
+                                                  "'. Expected ", *expected, ", got ", size));
+}
+
+base::Status check_content(const Tensor& tensor, std::string_view model) {
+  if (tensor.data_type == tensor::DataType::kBytes) {
+    SN_ASSIGN(const int64_t count, tensor::element_count(tensor.shape));
+    const auto elements = tensor::unpack_bytes(tensor.buffer.view(), count);
+    return base::annotate(elements.status(),
+                          base::str_cat("input '", tensor.name, "' for model '", model, "'"));
+  }
+  SN_TRY(check_byte_size(tensor, tensor.buffer.size(), model));
+  if (tensor.data_type != tensor::DataType::kBool) return {};
+  // A runtime may branch on the byte itself: any value but 0 and 1 is undefined there.
+  unsigned all = 0;
+  for (const std::byte byte : tensor.buffer.bytes()) all |= std::to_integer<unsigned>(byte);
+  if (all <= 1) return {};
+  return absl::InvalidArgumentError(base::str_cat("input '", tensor.name, "' for model '", model,
+                                                  "' is BOOL and holds a byte other than 0 and 1"));
+}
 
 base::Status validate(const tensor::Request& request, const std::vector<TensorInfo>& inputs,
                       const std::vector<TensorInfo>& outputs) {

@@ -56,6 +56,14 @@ class Service {
   std::atomic<bool> ready_{false};
 };
 
+// Whether `size` bytes are what the tensor's fixed-size datatype and shape need. Pure, as those
+// below.
+base::Status check_byte_size(const tensor::Tensor& tensor, uint64_t size, std::string_view model);
+
+// Whether the tensor's bytes are what its datatype and shape say: their number, the packing of
+// BYTES, nothing but 0 and 1 in BOOL. Every protocol leaves this to validate().
+base::Status check_content(const tensor::Tensor& tensor, std::string_view model);
+
 // Checks names, datatypes, shapes and byte sizes of `request` against the signature and puts
 // nothing right. Pure.
 base::Status validate(const tensor::Request& request, const std::vector<tensor::TensorInfo>& inputs,

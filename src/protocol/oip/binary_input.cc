@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "service/service.h"
+
 namespace supernova::protocol::oip {
 namespace {
 
@@ -33,13 +35,6 @@ base::Result<tensor::Shape> raw_shape(const tensor::TensorInfo& info, size_t bod
 }
 
 }  // namespace
-
-base::Status check_bools(const Tensor& tensor) {
-  unsigned all = 0;
-  for (const std::byte byte : tensor.buffer.bytes()) all |= std::to_integer<unsigned>(byte);
-  if (all <= 1) return {};
-  return invalid(base::str_cat("input '", tensor.name, "': BOOL takes the bytes 0 and 1 only"));
-}
 
 base::Result<Buffer> aligned_part(const Buffer& buffer, size_t offset, size_t size, DataType type) {
   Buffer part = buffer.slice(offset, size);
@@ -80,18 +75,8 @@ base::Result<DecodedRequest> decode_raw_request(const Buffer& body, std::string_
     if (length > 0) std::memcpy(tensor.buffer.data() + sizeof(length), body.data(), length);
   } else {
     SN_ASSIGN(tensor.shape, raw_shape(info, body.size()));
-    const auto counted = tensor::byte_size(tensor.data_type, tensor.shape);
-    if (!counted.ok()) {
-      return base::annotate(counted.status(), base::str_cat("input '", tensor.name, "'"));
-    }
-    const size_t expected = *counted;
-    if (expected != body.size()) {
-      return invalid(base::str_cat("input byte size mismatch for input '", tensor.name,
-                                   "' for model '", model, "'. Expected ", expected, ", got ",
-                                   body.size()));
-    }
+    SN_TRY(service::check_byte_size(tensor, body.size(), model));
     SN_ASSIGN(tensor.buffer, aligned_part(body, 0, body.size(), tensor.data_type));
-    if (tensor.data_type == DataType::kBool) SN_TRY(check_bools(tensor));
   }
   decoded.request.inputs.push_back(std::move(tensor));
   return decoded;

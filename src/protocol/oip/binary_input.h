@@ -10,9 +10,6 @@ namespace supernova::protocol::oip {
 base::Result<tensor::Buffer> aligned_part(const tensor::Buffer& buffer, size_t offset, size_t size,
                                           tensor::DataType type);
 
-// INVALID_ARGUMENT for bytes other than 0 and 1.
-base::Status check_bools(const tensor::Tensor& tensor);
-
 // The whole body is the model's only input; all outputs come back binary.
 base::Result<DecodedRequest> decode_raw_request(const tensor::Buffer& body, std::string_view model,
                                                 const std::vector<tensor::TensorInfo>& inputs);

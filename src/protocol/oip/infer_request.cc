@@ -9,6 +9,7 @@
 #include "protocol/oip/binary_input.h"
 #include "protocol/oip/json_data.h"
 #include "protocol/oip/json_reader.h"
+#include "service/service.h"
 
 namespace supernova::protocol::oip {
 namespace {
@@ -382,20 +383,11 @@ base::Status Decoder::attach_binary(Tensor& tensor, uint64_t size) {
         next_binary_ == body_.size() ? " (is Inference-Header-Content-Length right?)" : ""));
   }
   if (tensor.data_type != DataType::kBytes) {
-    const auto counted = tensor::byte_size(tensor.data_type, tensor.shape);
-    if (!counted.ok()) {
-      return base::annotate(counted.status(), base::str_cat("input '", tensor.name, "'"));
-    }
-    const size_t expected = *counted;
-    if (expected != size) {
-      return invalid(base::str_cat("input byte size mismatch for input '", tensor.name,
-                                   "' for model '", model_, "'. Expected ", expected, ", got ",
-                                   size));
-    }
+    SN_TRY(service::check_byte_size(tensor, size, model_));
   }
   SN_ASSIGN(tensor.buffer, aligned_part(body_, next_binary_, size, tensor.data_type));
   next_binary_ += size;
-  return tensor.data_type == DataType::kBool ? check_bools(tensor) : base::Status();
+  return {};
 }
 
 }  // namespace

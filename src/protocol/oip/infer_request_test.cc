@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "service/service.h"
 #include "tensor/bytes.h"
 
 namespace supernova::protocol::oip {
@@ -27,11 +28,18 @@ base::Result<DecodedRequest> decode(std::string_view body, const char* header_le
                               "m", inputs);
 }
 
+// What is refused by the decoder, or behind it at the service's door.
 std::string error_of(std::string_view body, const char* header_length = nullptr,
                      const std::vector<tensor::TensorInfo>& inputs = {}) {
   const auto decoded = decode(body, header_length, inputs);
-  EXPECT_FALSE(decoded.ok()) << body.substr(0, 200);
-  return std::string(base::message(decoded.status()));
+  base::Status status = decoded.status();
+  if (decoded.ok()) {
+    for (const Tensor& input : decoded->request.inputs) {
+      status.Update(service::check_content(input, decoded->request.model_name));
+    }
+  }
+  EXPECT_FALSE(status.ok()) << body.substr(0, 200);
+  return std::string(base::message(status));
 }
 
 std::string input(std::string_view datatype, std::string_view shape, std::string_view data) {
