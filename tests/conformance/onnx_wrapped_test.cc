@@ -377,7 +377,7 @@ TEST_P(OnnxWrapped, RefusesWhatItCanNotServeByName) {
   const auto opened = open(GetParam(), onnx_artefact(passthrough_model(maps)));
   ASSERT_FALSE(opened.ok());
   EXPECT_THAT(std::string(opened.status().message()),
-              HasSubstr("input 'x' is a sequence(map(int64, tensor(float)))"));
+              HasSubstr("input 'x' has type sequence(map(int64, tensor(float)))"));
 }
 
 }  // namespace

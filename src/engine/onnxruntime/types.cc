@@ -220,7 +220,7 @@ base::Result<ValueInfo> describe_wrapped(std::string_view role, std::string name
   const bool maps_in = role == "input" && value.form == Form::kMaps;
   if (value.content.dtype == SN_DTYPE_INVALID || maps_in) {
     return absl::UnimplementedError(base::str_cat(
-        "the ", role, " '", value.name, "' is a ", value.content.words,
+        "the ", role, " '", value.name, "\' has type ", value.content.words,
         ", which can't be served: change the model so that its inputs and outputs are tensors, or "
         "sequences or optional values of tensors"));
   }

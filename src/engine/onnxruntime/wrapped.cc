@@ -82,14 +82,15 @@ base::Result<Tensor> decode_element(const ValueInfo& info, size_t index, std::st
   // NumPy has no bfloat16: its bits travel as uint16.
   if (type == DataType::kBf16 && tensor.data_type == DataType::kUint16) tensor.data_type = type;
   if (tensor.data_type != type) {
-    return absl::InvalidArgumentError(base::str_cat(
-        what, " is a tensor of ", tensor::data_type_name(tensor.data_type),
-        ", but the model takes ", tensor::data_type_name(type), ": a ", info.content.words));
+    return absl::InvalidArgumentError(
+        base::str_cat(what, " is a tensor of ", tensor::data_type_name(tensor.data_type),
+                      ", but the model takes ", tensor::data_type_name(type),
+                      " in a value of type ", info.content.words));
   }
   if (info.content.rank_known && !tensor::shape_matches(info.content.dims, tensor.shape)) {
     return absl::InvalidArgumentError(base::str_cat(
         what, " has shape ", tensor::shape_to_string(tensor.shape), ", but the model takes ",
-        tensor::shape_to_string(info.content.dims), ": a ", info.content.words));
+        tensor::shape_to_string(info.content.dims), " in a value of type ", info.content.words));
   }
   return tensor;
 }
@@ -149,13 +150,14 @@ base::Result<ValuePtr> make_map(std::span<const ValuePtr> parts) {
 base::Status check_dims(const ValueInfo& info, std::span<const int64_t> dims) {
   const bool optional = info.form == Form::kOptional || info.form == Form::kOptionalSequence;
   if (!tensor::shape_matches(info.dims, dims) || (optional && dims[0] > 1)) {
-    return absl::InvalidArgumentError(base::str_cat(
-        "shape ", tensor::shape_to_string(dims), " does not fit a ", info.content.words, ": ",
-        info.form == Form::kOptional           ? "[1] or, for none, [0]"
-        : info.form == Form::kOptionalSequence ? "[1,n] or, for none, [0,0]"
-        : info.form == Form::kMap              ? "[2], the keys and the values"
-                                               : "[n]",
-        " is expected"));
+    return absl::InvalidArgumentError(
+        base::str_cat("shape ", tensor::shape_to_string(dims), " does not fit the type ",
+                      info.content.words, ": ",
+                      info.form == Form::kOptional           ? "[1] or, for none, [0]"
+                      : info.form == Form::kOptionalSequence ? "[1,n] or, for none, [0,0]"
+                      : info.form == Form::kMap              ? "[2], the keys and the values"
+                                                             : "[n]",
+                      " is expected"));
   }
   return {};
 }

@@ -383,7 +383,7 @@ TEST_F(OnnxImport, ZipMapReadByAnotherNodeStays) {
   EXPECT_EQ(model->description.outputs[0].data_type, tensor::DataType::kBytes);
   EXPECT_THAT(model->description.outputs[0].shape, ElementsAre(-1, 2));
   EXPECT_THAT(model->description.notes,
-              ElementsAre(HasSubstr("output 'z' is a sequence(map(int64,tensor(float)))")));
+              ElementsAre(HasSubstr("output 'z' has type sequence(map(int64,tensor(float)))")));
 }
 
 // Sequences, optional values, maps.
@@ -425,8 +425,8 @@ TEST_F(OnnxImport, WrappedTensorsAreBytes) {
       EXPECT_TRUE(info.rank_known);
       EXPECT_EQ(info.shape, tensor::Shape(want.shape.begin(), want.shape.end()));
     }
-    EXPECT_THAT(description.notes, ElementsAre(HasSubstr("input 'in' is a " + want.words),
-                                               HasSubstr("output 'out' is a " + want.words)));
+    EXPECT_THAT(description.notes, ElementsAre(HasSubstr("input 'in' has type " + want.words),
+                                               HasSubstr("output 'out' has type " + want.words)));
   }
 }
 

@@ -39,7 +39,7 @@ std::optional<tensor::Shape> wrapped_shape(const ValueType& type) {
 
 std::string wrapped_note(std::string_view side, std::string_view name, const ValueType& type) {
   const Form* form = find_form(type);
-  return base::str_cat(side, " '", name, "' is a ", type.words, ": ",
+  return base::str_cat(side, " '", name, "' has type ", type.words, ": ",
                        form != nullptr ? form->meaning : "",
                        "; each element is a whole .npy file, or {\"shape\":[...],\"data\":[...]} "
                        "for strings");

@@ -14,7 +14,7 @@ namespace supernova::import::onnx {
 // The shape of the BYTES tensor that stands for such a value: a dimension for each thing it is
 // wrapped in. Nothing for tensors, and for what can't be served.
 std::optional<tensor::Shape> wrapped_shape(const ValueType& type);
-// "input 'x' is a sequence(tensor(float)): BYTES [n], ...". `type` has a wrapped_shape.
+// "input 'x' has type sequence(tensor(float)): BYTES [n], ...". `type` has a wrapped_shape.
 std::string wrapped_note(std::string_view side, std::string_view name, const ValueType& type);
 
 }  // namespace supernova::import::onnx
