@@ -65,6 +65,7 @@ TEST_P(OnnxWrapped, AreBytesWithADimensionForEachWrapper) {
     EXPECT_EQ(out.data_type, DataType::kBytes);
     EXPECT_TRUE(in.rank_known);
     EXPECT_EQ(in.shape, out.shape);
+    EXPECT_FALSE(out.optional);
     return std::pair(in.shape, in.optional);
   };
   EXPECT_EQ(signature_of(test::sequence_type(any_floats())), std::pair(Shape({-1}), false));

@@ -95,8 +95,8 @@ struct Response {
   bool delivered = false;
 };
 
-base::Status add_output(const sn_tensor& asked, const ValueInfo& info, ValuePtr& value, bool lent,
-                        const sn_run& run, Response& response) {
+base::Status add_output(const Runtime& runtime, const sn_tensor& asked, const ValueInfo& info,
+                        ValuePtr& value, bool lent, const sn_run& run, Response& response) {
   const size_t index = response.tensors.size();
   sn_tensor& tensor = response.tensors.emplace_back();
   tensor.size = sizeof(tensor);
@@ -112,7 +112,7 @@ base::Status add_output(const sn_tensor& asked, const ValueInfo& info, ValuePtr&
   if (value == nullptr) return absl::InternalError("the runtime did not compute it");
   TensorShape& shape = response.shapes[index];
   if (info.form != Form::kTensor) {
-    SN_ASSIGN(tensor.buffer, pack_wrapped(info, *value, shape.dims));
+    SN_ASSIGN(tensor.buffer, pack_wrapped(runtime, info, *value, shape.dims));
     tensor.dtype = SN_BYTES;
     tensor.rank = static_cast<int32_t>(shape.dims.size());
     tensor.dims = shape.dims.data();
@@ -134,7 +134,7 @@ base::Status Model::deliver(const sn_run& run, RunValues& values) const {
   response.tensors.reserve(run.output_count);
   for (size_t i = 0; i < run.output_count; ++i) {
     const sn_tensor& asked = element(run.outputs, i);
-    const base::Status added = add_output(asked, outputs_[values.output_indices[i]],
+    const base::Status added = add_output(*runtime_, asked, outputs_[values.output_indices[i]],
                                           values.outputs[i], values.lent[i], run, response);
     if (!added.ok()) return base::annotate(added, base::str_cat("output '", asked.name, "'"));
   }

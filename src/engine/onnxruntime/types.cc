@@ -227,7 +227,8 @@ base::Result<ValueInfo> describe_wrapped(std::string_view role, std::string name
   value.dtype = SN_BYTES;
   value.dims = wrapped_dims(value.form);
   value.dim_names.resize(value.dims.size());
-  value.optional = value.form == Form::kOptional || value.form == Form::kOptionalSequence;
+  value.optional =
+      role == "input" && (value.form == Form::kOptional || value.form == Form::kOptionalSequence);
   return value;
 }
 

@@ -69,7 +69,7 @@ base::Result<Tensor> decode(std::string_view content, DataType type, std::string
                     ": a whole .npy file or {\"shape\":[...],\"data\":[...]} is expected"));
 }
 
-// What element `index` of the BYTES tensor is: its datatype and its sizes.
+// Of the tensor in element `index`.
 DataType type_of_element(const ValueInfo& info, size_t index) {
   const bool is_key = (info.form == Form::kMap || info.form == Form::kMaps) && index % 2 == 0;
   return static_cast<DataType>(is_key ? info.content.key : info.content.dtype);
@@ -122,16 +122,15 @@ base::Result<ValuePtr> make_sequence(const ValueInfo& info, std::span<const Valu
                        : make_value(parts, ONNX_TYPE_SEQUENCE);
 }
 
-base::Result<ValuePtr> part_of(const OrtValue& value, int index) {
-  const Runtime* runtime = nullptr;
-  SN_ASSIGN(runtime, load_runtime());
+// A copy, as the runtime's API has it.
+base::Result<ValuePtr> part_of(const Runtime& runtime, const OrtValue& value, size_t index) {
   OrtValue* part = nullptr;
-  SN_ORT_TRY(api().GetValue(&value, index, runtime->allocator, &part));
+  SN_ORT_TRY(api().GetValue(&value, static_cast<int>(index), runtime.allocator, &part));
   return ValuePtr(part);
 }
 
 // The runtime reads as many values as there are keys, and keeps one of equal keys.
-base::Result<ValuePtr> make_map(std::span<const ValuePtr> parts) {
+base::Result<ValuePtr> make_map(const Runtime& runtime, std::span<const ValuePtr> parts) {
   SN_ASSIGN(const TensorShape keys, shape_of(*parts[0]));
   SN_ASSIGN(const TensorShape values, shape_of(*parts[1]));
   if (keys.count != values.count) {
@@ -140,7 +139,7 @@ base::Result<ValuePtr> make_map(std::span<const ValuePtr> parts) {
                       values.count, " values"));
   }
   SN_ASSIGN(ValuePtr map, make_value(parts, ONNX_TYPE_MAP));
-  SN_ASSIGN(const ValuePtr kept, part_of(*map, 0));
+  SN_ASSIGN(const ValuePtr kept, part_of(runtime, *map, 0));
   SN_ASSIGN(const TensorShape distinct, shape_of(*kept));
   if (distinct.count != keys.count) return absl::InvalidArgumentError("a key is there twice");
   return map;
@@ -165,6 +164,8 @@ base::Status check_dims(const ValueInfo& info, std::span<const int64_t> dims) {
 // Collects the elements of a BYTES tensor.
 class Packer {
  public:
+  explicit Packer(const Runtime& runtime) : runtime_(runtime) {}
+
   base::Status add(const OrtValue& value) {
     SN_ASSIGN(const TensorShape shape, shape_of(value));
     Tensor tensor;
@@ -187,7 +188,7 @@ class Packer {
 
   base::Status add_parts(const OrtValue& value, size_t count) {
     for (size_t i = 0; i < count; ++i) {
-      SN_ASSIGN(const ValuePtr part, part_of(value, static_cast<int>(i)));
+      SN_ASSIGN(const ValuePtr part, part_of(runtime_, value, i));
       SN_TRY(add(*part));
     }
     return {};
@@ -215,6 +216,7 @@ class Packer {
     return {};
   }
 
+  const Runtime& runtime_;
   std::string packed_;
 };
 
@@ -262,16 +264,16 @@ base::Result<ValuePtr> make_wrapped(const Runtime& runtime, const ValueInfo& inp
       if (dims[0] == 0) return ValuePtr();
       return make_sequence(input, parts);
     case Form::kMap:
-      return make_map(parts);
+      return make_map(runtime, parts);
     default:
       return make_sequence(input, parts);
   }
 }
 
-base::Result<sn_buffer> pack_wrapped(const ValueInfo& output, const OrtValue& value,
-                                     Few<int64_t>& dims) {
+base::Result<sn_buffer> pack_wrapped(const Runtime& runtime, const ValueInfo& output,
+                                     const OrtValue& value, Few<int64_t>& dims) {
   const bool optional = output.form == Form::kOptional || output.form == Form::kOptionalSequence;
-  Packer packer;
+  Packer packer(runtime);
   int has_value = 1;
   if (optional) SN_ORT_TRY(api().HasValue(&value, &has_value));
   if (has_value == 0) {
@@ -287,7 +289,7 @@ base::Result<sn_buffer> pack_wrapped(const ValueInfo& output, const OrtValue& va
   const auto size = static_cast<int64_t>(length);
   if (output.form == Form::kMaps) {
     for (size_t i = 0; i < length; ++i) {
-      SN_ASSIGN(const ValuePtr map, part_of(value, static_cast<int>(i)));
+      SN_ASSIGN(const ValuePtr map, part_of(runtime, value, i));
       SN_TRY(packer.add_parts(*map, 2));
     }
     dims.assign({size, 2});

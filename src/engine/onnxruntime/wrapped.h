@@ -24,7 +24,7 @@ base::Status prepare_wrapped(const Runtime& runtime, ValueInfo& input);
 base::Result<ValuePtr> make_wrapped(const Runtime& runtime, const ValueInfo& input,
                                     const sn_tensor& tensor, std::vector<tensor::Tensor>& decoded);
 // Memory of its own, with release; sets `dims`.
-base::Result<sn_buffer> pack_wrapped(const ValueInfo& output, const OrtValue& value,
-                                     Few<int64_t>& dims);
+base::Result<sn_buffer> pack_wrapped(const Runtime& runtime, const ValueInfo& output,
+                                     const OrtValue& value, Few<int64_t>& dims);
 
 }  // namespace supernova::engine::onnxruntime
