@@ -13,6 +13,7 @@
 
 #include "base/json_writer.h"
 #include "command.h"
+#include "model_config.pb.h"
 #include "picture.h"
 #include "service/service.h"
 #include "tensor/bytes.h"
@@ -160,7 +161,7 @@ base::Result<tensor::Request> make_request(const InferOptions& options,
                                            const std::vector<TensorInfo>& described,
                                            const tensor::Options& load_options) {
   tensor::Request request;
-  request.model_name = config.name;
+  request.model_name = config.proto->name();
   std::map<const TensorInfo*, std::vector<std::string>> wrapped;
   for (const std::string& argument : options.inputs) {
     SN_ASSIGN(const NamedFile named, split_input(argument, config.inputs));
@@ -197,7 +198,7 @@ base::Result<tensor::Response> infer_once(service::Service& service,
                                           const tensor::Request& request) {
   std::promise<base::Result<tensor::Response>> promise;
   auto future = promise.get_future();
-  service.infer(request, [&promise](base::Result<tensor::Response> result) {
+  service.infer({}, request, [&promise](base::Result<tensor::Response> result) {
     promise.set_value(std::move(result));
   });
   return future.get();
@@ -390,7 +391,7 @@ base::Status infer(const InferOptions& options) {
   SN_ASSIGN(model::VersionSource source, model::source_from_argument(options.path));
   SN_TRY(house.models.load(source, load));
   service::Service service(house.models);
-  SN_ASSIGN(const model::ModelConfig config, service.model_config(source.name, ""));
+  SN_ASSIGN(const model::ModelConfig config, service.model_config({}, source.name, ""));
   SN_ASSIGN(const model::VersionHandle version, house.models.find(source.name, ""));
   const tensor::ModelDescription& described = version->description();
   SN_ASSIGN(const tensor::Request request,

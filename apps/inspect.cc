@@ -3,6 +3,7 @@
 
 #include "base/json_writer.h"
 #include "command.h"
+#include "model_config.pb.h"
 
 namespace supernova::apps {
 namespace {
@@ -38,7 +39,8 @@ base::Result<Inspection> look(const InspectOptions& options) {
   }
   SN_ASSIGN(const auto version, house.models.find("model", ""));
   const model::ModelConfig& config = version->config();
-  return Inspection{version->description(), config.inputs, config.outputs, config.backend, ""};
+  return Inspection{version->description(), config.inputs, config.outputs, config.proto->backend(),
+                    ""};
 }
 
 std::string shape_text(const tensor::TensorInfo& info) {

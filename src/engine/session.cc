@@ -1,5 +1,6 @@
 // Session: one request becomes one sn_run, its response becomes one Completion.
 #include <atomic>
+#include <chrono>
 #include <variant>
 
 #include "engine/engine.h"
@@ -35,6 +36,7 @@ struct Run {
   std::vector<sn_option> parameter_items;
   sn_options parameters{};
   sn_run run{};
+  tensor::Timing::Point compute_start;
   std::atomic<bool> finished{false};
   bool answered = false;
   base::Result<tensor::Response> response = tensor::Response{};
@@ -135,10 +137,10 @@ base::Status add_outputs(const Signature& signature, const tensor::Request& requ
   run.outputs.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     const auto* info = request.outputs.empty() ? &signature.outputs[i]
-                                               : find(signature.outputs, request.outputs[i]);
+                                               : find(signature.outputs, request.outputs[i].name);
     if (info == nullptr) {
       return absl::InvalidArgumentError(base::str_cat("the model has no output '",
-                                                      request.outputs[i],
+                                                      request.outputs[i].name,
                                                       "'; it has: ", names_of(signature.outputs)));
     }
     for (const Tensor& earlier : run.outputs) {
@@ -252,6 +254,7 @@ base::Result<tensor::Response> read_response(const sn_response& from, const Run&
 }
 
 void on_response(void* ctx, const sn_response* given) {
+  const auto compute_end = std::chrono::steady_clock::now();
   // Dropped at the end of this function when the response is the final one.
   std::shared_ptr<Run> run = static_cast<Run*>(ctx)->self;
   const sn_response response = read_struct(given);
@@ -267,6 +270,11 @@ void on_response(void* ctx, const sn_response* given) {
           "the engine answered with more than one response, which this server can't pass on yet");
     } else {
       auto result = read_response(response, *run);
+      if (result.ok()) {
+        result->timing.compute_start = run->compute_start;
+        result->timing.compute_end = compute_end;
+        result->timing.finished = std::chrono::steady_clock::now();
+      }
       if (run->response.ok()) run->response = std::move(result);
     }
   }
@@ -339,6 +347,7 @@ void Session::run(const tensor::Request& request, tensor::Completion done) {
   run->self = run;
   ErrorSlot error;
   const EngineHandle& engine = *impl_->model->engine;
+  run->compute_start = std::chrono::steady_clock::now();
   const int32_t code = engine.api.run(impl_->instance, &run->run, error.get());
   if (code == SN_OK || run->finished.exchange(true)) return;
   run->self.reset();

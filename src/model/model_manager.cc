@@ -4,23 +4,23 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "model/config_resolve.h"
 
 namespace supernova::model {
 namespace {
 
-ModelConfig derive_config(const ModelVersion& version, const engine::Engine& engine,
-                          const tensor::ImportedModel& imported,
-                          const engine::Signature& signature) {
-  ModelConfig config;
-  config.name = version.name();
-  config.platform = base::str_cat(engine.name(), "_", imported.artefact.format);
-  config.backend = engine.name();
-  config.inputs = signature.inputs;
-  config.outputs = signature.outputs;
+ModelFacts facts_of(const ModelVersion& version, const engine::Engine& engine,
+                    const tensor::ImportedModel& imported, const engine::Signature& signature) {
+  ModelFacts facts;
+  facts.name = version.name();
+  facts.engine = engine.name();
+  facts.format = imported.artefact.format;
   const std::string& file =
       imported.description.file.empty() ? version.path() : imported.description.file;
-  config.default_model_filename = std::filesystem::path(file).filename().string();
-  return config;
+  facts.file = std::filesystem::path(file).filename().string();
+  facts.inputs = signature.inputs;
+  facts.outputs = signature.outputs;
+  return facts;
 }
 
 }  // namespace
@@ -65,7 +65,10 @@ base::Status ModelManager::open(ModelVersion& version, const LoadOptions& option
   }
   SN_ASSIGN(auto model, engine->open_model(imported.artefact, options.options));
   SN_ASSIGN(auto session, model->open_session(device, options.options));
-  ModelConfig config = derive_config(version, *engine, imported, session->signature());
+  std::vector<std::string> warnings;
+  SN_ASSIGN(ModelConfig config,
+            resolve_config(nullptr, facts_of(version, *engine, imported, session->signature()),
+                           warnings));
   for (const std::string& note : imported.description.notes) {
     SN_LOG(Info, "model '{}': {}", version.name(), note);
   }
@@ -121,6 +124,36 @@ std::vector<VersionHandle> ModelManager::list() const {
     for (const auto& [number, version] : versions) all.push_back(version);
   }
   return all;
+}
+
+base::Result<std::vector<VersionHandle>> ModelManager::ready_versions(std::string_view name) const {
+  SN_ASSIGN(const VersionHandle highest, find(name, ""));
+  std::vector<VersionHandle> ready;
+  for (const VersionHandle& version : list()) {
+    if (version->name() == name && version->state() == VersionState::kReady) {
+      ready.push_back(version);
+    }
+  }
+  return ready;
+}
+
+std::vector<IndexEntry> ModelManager::index(bool only_ready) const {
+  std::vector<IndexEntry> entries;
+  for (const VersionHandle& version : list()) {
+    const bool ready = version->state() == VersionState::kReady;
+    if (only_ready && !ready) continue;
+    entries.push_back({version->name(), std::to_string(version->version()),
+                       ready ? "READY" : "UNAVAILABLE", version->failure()});
+  }
+  return entries;
+}
+
+void ModelManager::load_explicitly(std::string, LoadRequest, LifecycleDone done) {
+  done(absl::UnavailableError("explicit model load / unload is not allowed"));
+}
+
+void ModelManager::unload_explicitly(std::string, bool, LifecycleDone done) {
+  done(absl::UnavailableError("explicit model load / unload is not allowed"));
 }
 
 void ModelManager::drain() {

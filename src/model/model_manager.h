@@ -2,6 +2,8 @@
 // them at the end. Loading is done on the caller's thread. Look-ups are safe from any thread.
 #pragma once
 
+#include <absl/functional/any_invocable.h>
+
 #include <chrono>
 #include <map>
 #include <memory>
@@ -23,6 +25,27 @@ struct LoadOptions {
   schedule::SchedulerOptions queue;
 };
 
+// A line of the repository's index.
+struct IndexEntry {
+  std::string name;
+  std::string version;  // "" = never loaded
+  std::string state;    // "READY", "UNAVAILABLE", "LOADING", "UNLOADING", "" = never loaded
+  std::string reason;
+};
+
+// A load that a client asks for.
+struct LoadRequest {
+  struct File {
+    std::string path;  // inside the model's folder: "1/model.onnx"
+    tensor::Buffer content;
+  };
+  std::string config;       // JSON of a model configuration; "" = the repository's own
+  std::vector<File> files;  // instead of the repository's
+};
+
+// Called once, on any thread, when a load or unload has ended.
+using LifecycleDone = absl::AnyInvocable<void(base::Status)>;
+
 class ModelManager {
  public:
   ModelManager(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue)
@@ -37,6 +60,14 @@ class ModelManager {
   base::Result<VersionHandle> find(std::string_view name, std::string_view version) const;
   // Every version, ready or not, by name.
   std::vector<VersionHandle> list() const;
+  // The ready versions of a model, lowest first; errors as of find().
+  base::Result<std::vector<VersionHandle>> ready_versions(std::string_view name) const;
+
+  // Every model the repositories hold, loaded or not, with what became of it.
+  std::vector<IndexEntry> index(bool only_ready) const;
+  // Explicit control: `done` says how it ended. UNAVAILABLE unless the control mode is explicit.
+  void load_explicitly(std::string name, LoadRequest request, LifecycleDone done);
+  void unload_explicitly(std::string name, bool unload_dependents, LifecycleDone done);
   // Waits for queued and running requests, then closes all sessions. No look-up succeeds
   // afterwards.
   void drain();

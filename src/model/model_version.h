@@ -7,6 +7,7 @@
 #include <string>
 
 #include "model/model_config.h"
+#include "model/statistics.h"
 #include "schedule/scheduler.h"
 #include "tensor/artefact.h"
 
@@ -39,12 +40,15 @@ class ModelVersion {
   // Valid (and unchanged) once ready, for as long as the version lives.
   const ModelConfig& config() const { return config_; }
   const tensor::ModelDescription& description() const { return description_; }
+  // Shared by all that bore this name and number.
+  Statistics& statistics() const { return *statistics_; }
   schedule::Scheduler& scheduler() { return *scheduler_; }
 
  private:
   const std::string name_;
   const int64_t version_;
   const std::string path_;
+  const std::shared_ptr<Statistics> statistics_ = std::make_shared<Statistics>();
   mutable std::mutex mutex_;
   VersionState state_ = VersionState::kNew;
   std::string failure_;

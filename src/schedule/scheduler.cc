@@ -22,7 +22,7 @@ void Scheduler::enqueue(tensor::Request request, tensor::Completion done) {
     std::lock_guard lock(mutex_);
     stopped = stopping_;
     if (!stopped && queue_.size() < options_.max_queue_size) {
-      queue_.push_back({std::move(request), std::move(done)});
+      queue_.push_back({std::move(request), std::move(done), std::chrono::steady_clock::now()});
       wake_.notify_one();
       return;
     }
@@ -51,7 +51,13 @@ void Scheduler::work() {
       item.done(absl::DeadlineExceededError("Request timeout expired"));
     } else {
       running_ = true;  // only this thread sets it, and the worker waits for it below
-      session_->run(item.request, [this, done = std::move(item.done)](auto result) mutable {
+      const auto started = std::chrono::steady_clock::now();
+      session_->run(item.request, [this, queued = item.queued, started,
+                                   done = std::move(item.done)](auto result) mutable {
+        if (result.ok()) {
+          result->timing.queued = queued;
+          result->timing.started = started;
+        }
         done(std::move(result));
         std::lock_guard finished(mutex_);
         running_ = false;

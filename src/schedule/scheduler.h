@@ -37,6 +37,7 @@ class Scheduler {
   struct Item {
     tensor::Request request;
     tensor::Completion done;
+    tensor::Timing::Point queued;
   };
   void work();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model_config.pb.h"
 #include "tensor/bytes.h"
 
 namespace supernova::service {
@@ -109,13 +110,14 @@ base::Status validate(const tensor::Request& request, const std::vector<TensorIn
   }
   SN_TRY(check_presence(request, inputs));
   for (size_t i = 0; i < request.outputs.size(); ++i) {
-    const std::string& name = request.outputs[i];
+    const std::string& name = request.outputs[i].name;
     if (find_info(outputs, name) == nullptr) {
       return absl::InvalidArgumentError(
           base::str_cat("unexpected inference output '", name, "' for model '", model, "'"));
     }
-    if (std::find(request.outputs.begin(), request.outputs.begin() + static_cast<std::ptrdiff_t>(i),
-                  name) != request.outputs.begin() + static_cast<std::ptrdiff_t>(i)) {
+    const auto here = request.outputs.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::any_of(request.outputs.begin(), here,
+                    [&](const auto& earlier) { return earlier.name == name; })) {
       return absl::InvalidArgumentError(
           base::str_cat("output '", name, "' is asked for twice of model '", model, "'"));
     }
@@ -123,38 +125,146 @@ base::Status validate(const tensor::Request& request, const std::vector<TensorIn
   return {};
 }
 
-ServerMetadata Service::metadata() const {
-  return {
-      "supernova", SUPERNOVA_VERSION, {"model_configuration", "binary_tensor_data", "parameters"}};
+base::Result<Caller> Service::admit(Transport transport, Api api,
+                                    const Credentials& credentials) const {
+  if (access_ == nullptr) return Caller{};
+  return access_->admit(transport, api, credentials);
 }
 
-base::Result<ModelMetadata> Service::model_metadata(std::string_view name,
+base::Result<ServerMetadata> Service::metadata(const Caller& caller) const {
+  SN_TRY(check_right(caller, Api::kMetadata, ""));
+  return ServerMetadata{
+      "supernova",
+      SUPERNOVA_VERSION,
+      {"classification", "model_repository", "model_repository(unload_dependents)",
+       "schedule_policy", "model_configuration", "system_shared_memory", "binary_tensor_data",
+       "parameters", "statistics", "trace", "logging"}};
+}
+
+base::Result<ModelMetadata> Service::model_metadata(const Caller& caller, std::string_view model,
                                                     std::string_view version) const {
-  SN_ASSIGN(const model::VersionHandle handle, models_.find(name, version));
+  SN_TRY(check_right(caller, Api::kMetadata, model));
+  SN_ASSIGN(const model::VersionHandle handle, models_.find(model, version));
+  std::vector<std::string> versions{std::to_string(handle->version())};
+  if (version.empty()) {
+    SN_ASSIGN(const auto ready, models_.ready_versions(model));
+    versions.clear();
+    for (const auto& one : ready) versions.push_back(std::to_string(one->version()));
+  }
   const model::ModelConfig& config = handle->config();
-  return ModelMetadata{config.name,
-                       {std::to_string(handle->version())},
-                       config.platform,
-                       config.inputs,
+  return ModelMetadata{handle->name(), std::move(versions), config.proto->platform(), config.inputs,
                        config.outputs};
 }
 
-base::Result<model::ModelConfig> Service::model_config(std::string_view name,
+base::Result<model::ModelConfig> Service::model_config(const Caller& caller, std::string_view model,
                                                        std::string_view version) const {
-  SN_ASSIGN(const model::VersionHandle handle, models_.find(name, version));
+  SN_TRY(check_right(caller, Api::kModelConfig, model));
+  SN_ASSIGN(const model::VersionHandle handle, models_.find(model, version));
   return handle->config();
 }
 
-base::Status Service::model_ready(std::string_view name, std::string_view version) const {
-  return models_.find(name, version).status();
+base::Status Service::model_ready(const Caller& caller, std::string_view model,
+                                  std::string_view version) const {
+  SN_TRY(check_right(caller, Api::kHealth, model));
+  return models_.find(model, version).status();
 }
 
-void Service::infer(tensor::Request request, tensor::Completion done) {
+base::Result<std::vector<ModelStatistics>> Service::statistics(const Caller& caller,
+                                                               std::string_view model,
+                                                               std::string_view version) const {
+  SN_TRY(check_right(caller, Api::kStatistics, model));
+  std::vector<model::VersionHandle> handles;
+  if (model.empty()) {
+    handles = models_.list();
+  } else if (version.empty()) {
+    SN_ASSIGN(handles, models_.ready_versions(model));
+  } else {
+    SN_ASSIGN(auto handle, models_.find(model, version));
+    handles.push_back(std::move(handle));
+  }
+  std::vector<ModelStatistics> all;
+  for (const auto& handle : handles) {
+    if (handle->state() != model::VersionState::kReady) continue;
+    all.push_back(
+        {handle->name(), std::to_string(handle->version()), handle->statistics().snapshot()});
+  }
+  return all;
+}
+
+base::Result<std::vector<model::IndexEntry>> Service::repository_index(const Caller& caller,
+                                                                       bool only_ready) const {
+  SN_TRY(check_right(caller, Api::kModelRepository, ""));
+  return models_.index(only_ready);
+}
+
+void Service::load_model(const Caller& caller, std::string model, model::LoadRequest request,
+                         model::LifecycleDone done) {
+  const base::Status right = check_right(caller, Api::kModelRepository, model);
+  if (!right.ok()) return done(right);
+  models_.load_explicitly(std::move(model), std::move(request), std::move(done));
+}
+
+void Service::unload_model(const Caller& caller, std::string model, bool unload_dependents,
+                           model::LifecycleDone done) {
+  const base::Status right = check_right(caller, Api::kModelRepository, model);
+  if (!right.ok()) return done(right);
+  models_.unload_explicitly(std::move(model), unload_dependents, std::move(done));
+}
+
+namespace {
+
+base::Status no_shared_memory() {
+  return absl::UnimplementedError(
+      "Client shared memory is disabled; start the server with --allow-client-shm");
+}
+
+}  // namespace
+
+base::Status Service::register_shared_memory(const Caller&, const SharedMemoryRegion&) {
+  return no_shared_memory();
+}
+
+base::Status Service::unregister_shared_memory(const Caller&, std::string_view) {
+  return no_shared_memory();
+}
+
+base::Result<std::vector<SharedMemoryRegion>> Service::shared_memory(const Caller&,
+                                                                     std::string_view) const {
+  return no_shared_memory();
+}
+
+base::Result<tensor::Buffer> Service::shared_memory_part(const Caller&, std::string_view, uint64_t,
+                                                         uint64_t) const {
+  return no_shared_memory();
+}
+
+base::Result<TraceSettings> Service::trace_settings(const Caller&, std::string_view) const {
+  return absl::UnimplementedError("tracing is not served yet");
+}
+
+base::Result<TraceSettings> Service::update_trace_settings(const Caller&, std::string_view,
+                                                           const TraceUpdate&) {
+  return absl::UnimplementedError("tracing is not served yet");
+}
+
+base::Result<LogSettings> Service::log_settings(const Caller&) const {
+  return absl::UnimplementedError("log settings are not served yet");
+}
+
+base::Result<LogSettings> Service::update_log_settings(const Caller&, const LogSettings&) {
+  return absl::UnimplementedError("log settings are not served yet");
+}
+
+void Service::infer(const Caller& caller, tensor::Request request, tensor::Completion done) {
+  const auto arrived = std::chrono::steady_clock::now();
   const auto refuse = [&](const base::Status& status) {
     done(request.id.empty() ? status
                             : base::Status(status.code(), base::str_cat("[request id: ", request.id,
                                                                         "] ", status.message())));
   };
+  const base::Status right = check_right(caller, Api::kInference, request.model_name);
+  if (!right.ok()) return refuse(right);
+  request.principal = caller.name;
   auto found = models_.find(request.model_name, request.model_version);
   if (!found.ok()) return refuse(found.status());
   model::VersionHandle handle = *std::move(found);
@@ -167,26 +277,34 @@ void Service::infer(tensor::Request request, tensor::Completion done) {
     }
   }
   // Aliases of outputs come back under the name that was asked for.
-  std::vector<std::string> asked = request.outputs;
-  for (std::string& output : request.outputs) {
-    if (find_info(config.outputs, output) != nullptr) continue;
-    if (const TensorInfo* meant = find_alias(config.outputs, output, "OUTPUT__")) {
-      output = meant->name;
+  std::vector<std::string> asked;
+  for (tensor::RequestedOutput& output : request.outputs) {
+    asked.push_back(output.name);
+    if (find_info(config.outputs, output.name) != nullptr) continue;
+    if (const TensorInfo* meant = find_alias(config.outputs, output.name, "OUTPUT__")) {
+      output.name = meant->name;
     }
   }
   if (const base::Status status = validate(request, config.inputs, config.outputs); !status.ok()) {
+    handle->statistics().record_failure(std::chrono::steady_clock::now() - arrived);
     return refuse(status);
   }
   if (request.outputs.empty()) {
-    for (const TensorInfo& output : config.outputs) request.outputs.push_back(output.name);
-    asked = request.outputs;
+    for (const TensorInfo& output : config.outputs) {
+      request.outputs.emplace_back(output.name);
+      asked.push_back(output.name);
+    }
   }
   schedule::Scheduler& scheduler = handle->scheduler();
   std::string id = request.id;
   scheduler.enqueue(std::move(request),
-                    [handle, id = std::move(id), asked = std::move(asked),
+                    [handle, arrived, id = std::move(id), asked = std::move(asked),
                      done = std::move(done)](base::Result<tensor::Response> result) mutable {
-                      if (result.ok()) {
+                      const auto total = std::chrono::steady_clock::now() - arrived;
+                      if (!result.ok()) {
+                        handle->statistics().record_failure(total);
+                      } else {
+                        handle->statistics().record_success(result->timing, total);
                         result->model_name = handle->name();
                         result->model_version = std::to_string(handle->version());
                         result->id = std::move(id);

@@ -1,14 +1,17 @@
-// The only door to the models: every protocol calls it with plain values. Validates requests
-// against the model's signature, finds the model, and hands the request to its queue. Thread-safe.
-// Messages are those that clients of the Open Inference Protocol look for.
+// The only door to the models: every protocol calls it with plain values. Checks what the caller
+// may do, validates requests against the model's signature, and hands them to its queue.
+// Thread-safe. Messages are those that clients of the Open Inference Protocol look for.
 #pragma once
 
 #include <atomic>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "model/model_manager.h"
+#include "service/access.h"
 #include "tensor/request.h"
 
 namespace supernova::service {
@@ -27,24 +30,100 @@ struct ModelMetadata {
   std::vector<tensor::TensorInfo> outputs;
 };
 
+struct ModelStatistics {
+  std::string name;
+  std::string version;
+  model::StatisticsSnapshot statistics;
+};
+
+// Values of the trace extension, as its clients spell them.
+struct TraceSettings {
+  std::vector<std::string> level;  // OFF, TIMESTAMPS, TENSORS
+  std::string rate;
+  std::string count;
+  std::string log_frequency;
+  std::string file;
+  std::string mode;
+};
+
+// A change of trace settings: what is set is changed, an inner nullopt falls back to the global
+// value (for a model) or the value at start (globally).
+struct TraceUpdate {
+  template <typename T>
+  using Field = std::optional<std::optional<T>>;
+  Field<std::vector<std::string>> level;
+  Field<std::string> rate;
+  Field<std::string> count;
+  Field<std::string> log_frequency;
+  Field<std::string> file;  // refused over the network
+};
+
+// Keys and values of the logging extension: log_file, log_info, log_warning, log_error,
+// log_verbose_level, log_format.
+using LogSettings = std::map<std::string, tensor::Parameter, std::less<>>;
+
+struct SharedMemoryRegion {
+  std::string name;
+  std::string key;
+  uint64_t offset = 0;
+  uint64_t byte_size = 0;
+};
+
+// Functions that take a Caller check its rights first: PERMISSION_DENIED. A default Caller may do
+// everything (the program itself). `model` and `version` as in ModelManager::find.
 class Service {
  public:
   explicit Service(model::ModelManager& models) : models_(models) {}
+
+  // Null (the default) admits everybody. Set before the first request.
+  void set_access_control(const AccessControl* access) { access_ = access; }
+  // What a front end asks before anything else of a request.
+  base::Result<Caller> admit(Transport transport, Api api, const Credentials& credentials) const;
 
   bool live() const { return true; }
   // False while starting and draining. A model that failed to load does not hold the server back.
   bool ready() const { return ready_.load(std::memory_order_relaxed); }
   void set_ready(bool ready) { ready_.store(ready, std::memory_order_relaxed); }
 
-  ServerMetadata metadata() const;
-  base::Result<ModelMetadata> model_metadata(std::string_view name, std::string_view version) const;
-  base::Result<model::ModelConfig> model_config(std::string_view name,
+  base::Result<ServerMetadata> metadata(const Caller& caller) const;
+  base::Result<ModelMetadata> model_metadata(const Caller& caller, std::string_view model,
+                                             std::string_view version) const;
+  base::Result<model::ModelConfig> model_config(const Caller& caller, std::string_view model,
                                                 std::string_view version) const;
   // OK when the version takes requests, else why not.
-  base::Status model_ready(std::string_view name, std::string_view version) const;
+  base::Status model_ready(const Caller& caller, std::string_view model,
+                           std::string_view version) const;
+  // Of one version, of all ready versions of a model (`version` ""), or of all models (`model` "").
+  base::Result<std::vector<ModelStatistics>> statistics(const Caller& caller,
+                                                        std::string_view model,
+                                                        std::string_view version) const;
+
+  base::Result<std::vector<model::IndexEntry>> repository_index(const Caller& caller,
+                                                                bool only_ready) const;
+  // `done` is called exactly once, on this thread (refused) or another.
+  void load_model(const Caller& caller, std::string model, model::LoadRequest request,
+                  model::LifecycleDone done);
+  void unload_model(const Caller& caller, std::string model, bool unload_dependents,
+                    model::LifecycleDone done);
+
+  // System shared memory. UNIMPLEMENTED unless the operator allows it.
+  base::Status register_shared_memory(const Caller& caller, const SharedMemoryRegion& region);
+  base::Status unregister_shared_memory(const Caller& caller, std::string_view name);  // "" = all
+  base::Result<std::vector<SharedMemoryRegion>> shared_memory(const Caller& caller,
+                                                              std::string_view name) const;
+  // A part of a registered region, where it is; it stays mapped while the buffer lives.
+  base::Result<tensor::Buffer> shared_memory_part(const Caller& caller, std::string_view name,
+                                                  uint64_t offset, uint64_t byte_size) const;
+
+  // `model` "" = the global settings.
+  base::Result<TraceSettings> trace_settings(const Caller& caller, std::string_view model) const;
+  base::Result<TraceSettings> update_trace_settings(const Caller& caller, std::string_view model,
+                                                    const TraceUpdate& update);
+  base::Result<LogSettings> log_settings(const Caller& caller) const;
+  base::Result<LogSettings> update_log_settings(const Caller& caller, const LogSettings& update);
 
   // `done` is called exactly once, on this thread (refused) or another.
-  void infer(tensor::Request request, tensor::Completion done);
+  void infer(const Caller& caller, tensor::Request request, tensor::Completion done);
 
   // The signature a request to this model is read against (protocols that need datatypes first).
   base::Result<model::VersionHandle> model(std::string_view name, std::string_view version) const {
@@ -53,6 +132,7 @@ class Service {
 
  private:
   model::ModelManager& models_;
+  const AccessControl* access_ = nullptr;
   std::atomic<bool> ready_{false};
 };
 

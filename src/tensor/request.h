@@ -32,13 +32,37 @@ class Cancellation {
   std::atomic<bool> cancelled_{false};
 };
 
+// An output that is wanted, and how.
+struct RequestedOutput {
+  // NOLINTNEXTLINE(google-explicit-constructor): a name alone is the ordinary case
+  RequestedOutput(std::string output) : name(std::move(output)) {}
+  RequestedOutput(const char* output) : name(output) {}
+
+  std::string name;
+  uint32_t classification = 0;  // > 0: the best N as BYTES "value:index[:label]"
+  // Where the client wants it (shared memory), of that size at most; null data() = the server's
+  // own memory.
+  Buffer destination;
+};
+
+// When a request passed the stages of its way; zero where it did not.
+struct Timing {
+  using Point = std::chrono::steady_clock::time_point;
+  Point queued;         // handed to the queue
+  Point started;        // taken from it
+  Point compute_start;  // the engine has its inputs
+  Point compute_end;    // the engine has its outputs
+  Point finished;       // the outputs are in the response
+  uint32_t batch_size = 1;
+};
+
 struct Request {
   std::string model_name;
   std::string model_version;  // "" = the server chooses
   std::string id;             // "" = none
   Parameters parameters;
   std::vector<Tensor> inputs;
-  std::vector<std::string> outputs;  // wanted outputs by name; empty = all
+  std::vector<RequestedOutput> outputs;  // empty = all
 
   std::string principal;  // who asks, "" = nobody known
   std::string tenant;
@@ -53,6 +77,7 @@ struct Response {
   std::string id;
   Parameters parameters;
   std::vector<Tensor> outputs;  // in the order asked for
+  Timing timing;
 };
 
 // Receives the one response (or error) of a request, on any thread; called exactly once.

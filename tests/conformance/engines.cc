@@ -92,7 +92,7 @@ base::Result<tensor::Response> run(engine::Session& session, std::vector<tensor:
                                    std::vector<std::string> outputs) {
   tensor::Request request;
   request.inputs = std::move(inputs);
-  request.outputs = std::move(outputs);
+  request.outputs.assign(outputs.begin(), outputs.end());
   return run(session, request);
 }
 

@@ -279,52 +279,6 @@ base::Status read_inputs(const std::shared_ptr<ModelInferRequest>& message,
   return {};
 }
 
-inference::DataType config_type(DataType type) {
-  switch (type) {
-    case DataType::kBool:
-      return inference::TYPE_BOOL;
-    case DataType::kUint8:
-      return inference::TYPE_UINT8;
-    case DataType::kUint16:
-      return inference::TYPE_UINT16;
-    case DataType::kUint32:
-      return inference::TYPE_UINT32;
-    case DataType::kUint64:
-      return inference::TYPE_UINT64;
-    case DataType::kInt8:
-      return inference::TYPE_INT8;
-    case DataType::kInt16:
-      return inference::TYPE_INT16;
-    case DataType::kInt32:
-      return inference::TYPE_INT32;
-    case DataType::kInt64:
-      return inference::TYPE_INT64;
-    case DataType::kFp16:
-      return inference::TYPE_FP16;
-    case DataType::kFp32:
-      return inference::TYPE_FP32;
-    case DataType::kFp64:
-      return inference::TYPE_FP64;
-    case DataType::kBytes:
-      return inference::TYPE_STRING;
-    case DataType::kBf16:
-      return inference::TYPE_BF16;
-    case DataType::kInvalid:
-      break;
-  }
-  return inference::TYPE_INVALID;
-}
-
-// Inputs and outputs alike; dims come without the batch where the model batches.
-template <typename Message>
-void fill_config_tensor(const tensor::TensorInfo& info, bool batches, Message& message) {
-  message.set_name(info.name);
-  message.set_data_type(config_type(info.data_type));
-  std::span<const int64_t> shape(info.shape);
-  if (batches && !shape.empty()) shape = shape.subspan(1);
-  message.mutable_dims()->Add(shape.begin(), shape.end());
-}
-
 void fill_tensor(const tensor::TensorInfo& info,
                  inference::ModelMetadataResponse::TensorMetadata& message) {
   message.set_name(info.name);
@@ -397,30 +351,6 @@ void fill(const service::ModelMetadata& metadata, inference::ModelMetadataRespon
   for (const std::string& version : metadata.versions) message.add_versions(version);
   for (const auto& input : metadata.inputs) fill_tensor(input, *message.add_inputs());
   for (const auto& output : metadata.outputs) fill_tensor(output, *message.add_outputs());
-}
-
-void fill(const model::ModelConfig& config, inference::ModelConfig& message) {
-  message.set_name(config.name);
-  message.set_platform(config.platform);
-  message.set_backend(config.backend);
-  message.mutable_version_policy()->mutable_latest()->set_num_versions(1);
-  message.set_max_batch_size(static_cast<int32_t>(
-      std::min<int64_t>(config.max_batch_size, std::numeric_limits<int32_t>::max())));
-  const bool batches = config.max_batch_size > 0;
-  for (const auto& info : config.inputs) {
-    auto& input = *message.add_input();
-    fill_config_tensor(info, batches, input);
-    input.set_optional(info.optional);
-  }
-  for (const auto& info : config.outputs) fill_config_tensor(info, batches, *message.add_output());
-  auto& group = *message.add_instance_group();
-  group.set_name(config.name + "_0");
-  group.set_count(1);
-  group.set_kind(inference::ModelInstanceGroup::KIND_CPU);
-  message.set_default_model_filename(config.default_model_filename);
-  for (const auto& [key, value] : config.parameters) {
-    (*message.mutable_parameters())[key].set_string_value(value);
-  }
 }
 
 }  // namespace supernova::protocol::grpc

@@ -25,6 +25,5 @@ base::Status encode_response(const tensor::Response& response,
 
 void fill(const service::ServerMetadata& metadata, inference::ServerMetadataResponse& message);
 void fill(const service::ModelMetadata& metadata, inference::ModelMetadataResponse& message);
-void fill(const model::ModelConfig& config, inference::ModelConfig& message);
 
 }  // namespace supernova::protocol::grpc

@@ -62,7 +62,8 @@ TEST_F(DecodeTest, CarriesNameVersionIdParametersAndOutputs) {
   EXPECT_EQ(request->model_name, "m");
   EXPECT_EQ(request->model_version, "3");
   EXPECT_EQ(request->id, "abc");
-  EXPECT_EQ(request->outputs, std::vector<std::string>{"y"});
+  ASSERT_EQ(request->outputs.size(), 1u);
+  EXPECT_EQ(request->outputs[0].name, "y");
   const tensor::Parameters expected{
       {"b", true}, {"i", int64_t{-5}}, {"u", uint64_t{7}}, {"d", 0.5}, {"s", std::string("text")}};
   EXPECT_EQ(request->parameters, expected);
@@ -227,25 +228,6 @@ TEST(EncodeTest, AlwaysRaw) {
   ASSERT_EQ(message.raw_output_contents_size(), 2);
   EXPECT_EQ(message.raw_output_contents(0), "abcd");
   EXPECT_EQ(message.raw_output_contents(1), "");
-}
-
-TEST(EncodeTest, ConfigDropsTheBatchDimension) {
-  model::ModelConfig config;
-  config.name = "m";
-  config.max_batch_size = 8;
-  tensor::TensorInfo text;
-  text.name = "t";
-  text.data_type = DataType::kBytes;
-  text.shape = {-1, 4};
-  config.inputs = {text};
-  config.parameters = {{"k", "v"}};
-  inference::ModelConfig message;
-  fill(config, message);
-  EXPECT_EQ(message.max_batch_size(), 8);
-  EXPECT_EQ(message.input(0).data_type(), inference::TYPE_STRING);
-  EXPECT_THAT(message.input(0).dims(), ::testing::ElementsAre(4));
-  EXPECT_EQ(message.parameters().at("k").string_value(), "v");
-  EXPECT_EQ(message.instance_group(0).count(), 1);
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ class InferCall final : public ServerUnaryReactor {
     if (!request.ok()) return Finish(to_grpc(request.status()));
     request->deadline = deadline_of(context_);
     request->cancellation = cancellation_;
-    service.infer(*std::move(request), [this](base::Result<tensor::Response> result) {
+    service.infer({}, *std::move(request), [this](base::Result<tensor::Response> result) {
       Finish(to_grpc(guarded(
           [&] { return result.ok() ? encode_response(*result, response_) : result.status(); })));
     });
@@ -97,7 +97,7 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   ServerUnaryReactor* ModelReady(CallbackServerContext* context,
                                  const inference::ModelReadyRequest* request,
                                  inference::ModelReadyResponse* response) override {
-    const base::Status status = service_.model_ready(request->name(), request->version());
+    const base::Status status = service_.model_ready({}, request->name(), request->version());
     response->set_ready(status.ok());
     // A model that exists and isn't ready is an answer; a model that doesn't exist is an error.
     return finish(context, absl::IsUnavailable(status) ? base::Status() : status);
@@ -106,14 +106,15 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   ServerUnaryReactor* ServerMetadata(CallbackServerContext* context,
                                      const inference::ServerMetadataRequest*,
                                      inference::ServerMetadataResponse* response) override {
-    fill(service_.metadata(), *response);
-    return finish(context, {});
+    const auto metadata = service_.metadata({});
+    if (metadata.ok()) fill(*metadata, *response);
+    return finish(context, metadata.status());
   }
 
   ServerUnaryReactor* ModelMetadata(CallbackServerContext* context,
                                     const inference::ModelMetadataRequest* request,
                                     inference::ModelMetadataResponse* response) override {
-    const auto metadata = service_.model_metadata(request->name(), request->version());
+    const auto metadata = service_.model_metadata({}, request->name(), request->version());
     if (metadata.ok()) fill(*metadata, *response);
     return finish(context, metadata.status());
   }
@@ -121,8 +122,8 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   ServerUnaryReactor* ModelConfig(CallbackServerContext* context,
                                   const inference::ModelConfigRequest* request,
                                   inference::ModelConfigResponse* response) override {
-    const auto config = service_.model_config(request->name(), request->version());
-    if (config.ok()) fill(*config, *response->mutable_config());
+    const auto config = service_.model_config({}, request->name(), request->version());
+    if (config.ok()) *response->mutable_config() = *config->proto;
     return finish(context, config.status());
   }
 

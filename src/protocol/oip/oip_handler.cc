@@ -116,15 +116,16 @@ http::HttpResponse OipHandler::answer(const Route& route) const {
     case Endpoint::kServerReady:
       return health_response(service_.ready());
     case Endpoint::kServerMetadata:
-      return json_response(server_metadata_json(service_.metadata()));
+      return json_or_error(service_.metadata({}), server_metadata_json);
     case Endpoint::kModelReady: {
-      const base::Status status = service_.model_ready(route.model, route.version);
+      const base::Status status = service_.model_ready({}, route.model, route.version);
       return status.ok() ? health_response(true) : error_response(status);
     }
     case Endpoint::kModelConfig:
-      return json_or_error(service_.model_config(route.model, route.version), model_config_json);
+      return json_or_error(service_.model_config({}, route.model, route.version),
+                           model_config_json);
     default:
-      return json_or_error(service_.model_metadata(route.model, route.version),
+      return json_or_error(service_.model_metadata({}, route.model, route.version),
                            model_metadata_json);
   }
 }
@@ -140,7 +141,7 @@ void OipHandler::infer(const Route& route, http::HttpRequest request, http::Resp
   }
   auto decoded = decode(route, request, service_);
   if (!decoded.ok()) return respond(error_response(decoded.status()));
-  service_.infer(std::move(decoded->request),
+  service_.infer({}, std::move(decoded->request),
                  [form = std::move(decoded->output_form), respond = std::move(respond)](
                      const base::Result<tensor::Response>& result) mutable {
                    if (!result.ok()) return respond(error_response(result.status()));

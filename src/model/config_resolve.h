@@ -1,0 +1,32 @@
+// Completes and checks a configuration against the model it is for. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "model/model_config.h"
+#include "model_config.pb.h"
+
+namespace supernova::model {
+
+// What is known of the model without its configuration.
+struct ModelFacts {
+  std::string name;
+  std::string engine;  // "onnxruntime"
+  std::string format;  // of the artefact: "onnx"
+  std::string file;    // the model file's name
+  std::vector<tensor::TensorInfo> inputs;
+  std::vector<tensor::TensorInfo> outputs;
+  std::string folder;  // the model's folder in its repository, for label files; "" = none
+  bool has_gpu = false;
+};
+
+// Derives everything derivable where `given` is silent; refuses, naming field and remedy, what
+// contradicts the model. Warnings say what is accepted but has no effect.
+base::Result<ModelConfig> resolve_config(const inference::ModelConfig* given,
+                                         const ModelFacts& facts,
+                                         std::vector<std::string>& warnings);
+
+}  // namespace supernova::model
