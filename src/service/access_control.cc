@@ -21,6 +21,7 @@ namespace {
 
 constexpr size_t kMaxAccessFile = 8U << 20;
 constexpr size_t kMaxKeyFile = 64U << 10;
+constexpr int64_t kClockTick = 2'000'000'000;  // of the coarsest file system, in nanoseconds
 
 // What tells one content of a file from another without reading it.
 struct Stamp {
@@ -89,23 +90,37 @@ base::Result<std::string> read_file(const std::string& path, size_t limit) {
   return content;
 }
 
-using Stamps = std::map<std::string, Stamp>;
+using RulesPtr = std::shared_ptr<const AccessRules>;
 
-// Reads the access file and the key files it names; `stamps` get all files that were looked for,
-// also when one of them is wrong.
-base::Result<std::shared_ptr<const AccessRules>> load(const std::string& path, Stamps& stamps) {
-  stamps[path] = stamp(path);
-  const auto read_key = [&](const std::string& name) -> base::Result<std::string> {
-    const std::string file = (std::filesystem::path(path).parent_path() / name).string();
-    stamps[file] = stamp(file);
-    return read_file(file, kMaxKeyFile);
+// A reading of the access file and the key files it names.
+struct Reading {
+  std::map<std::string, Stamp> stamps;  // all files that were looked for, also when one is wrong
+  Sha256 digest{};                      // of all that was read
+  base::Result<RulesPtr> rules;
+};
+
+Reading load(const std::string& path) {
+  Reading reading;
+  std::string all;
+  const auto read = [&](const std::string& file, size_t limit) {
+    reading.stamps[file] = stamp(file);  // before its content: a change in between is seen later
+    auto content = read_file(file, limit);
+    all += content.ok() ? base::str_cat(*content, "\n") : content.status().ToString();
+    return content;
   };
-  const std::string context = base::str_cat("access file '", path, "'");
-  const auto content = read_file(path, kMaxAccessFile);
-  if (!content.ok()) return base::annotate(content.status(), context);
-  auto rules = parse_access(*content, read_key);
-  if (!rules.ok()) return base::annotate(rules.status(), context);
-  return std::make_shared<const AccessRules>(*std::move(rules));
+  const auto read_key = [&](const std::string& name) {
+    return read((std::filesystem::path(path).parent_path() / name).string(), kMaxKeyFile);
+  };
+  const auto content = read(path, kMaxAccessFile);
+  auto rules =
+      content.ok() ? parse_access(*content, read_key) : base::Result<AccessRules>(content.status());
+  if (rules.ok()) {
+    reading.rules = std::make_shared<const AccessRules>(*std::move(rules));
+  } else {
+    reading.rules = base::annotate(rules.status(), base::str_cat("access file '", path, "'"));
+  }
+  reading.digest = sha256(all);
+  return reading;
 }
 
 // The rules of a file, as they are now.
@@ -115,11 +130,12 @@ class WatchedRules {
       : path_(std::move(path)), check_every_(check_every) {}
 
   base::Status open() {
-    SN_ASSIGN(rules_, load(path_, stamps_));
+    last_ = load(path_);
+    SN_ASSIGN(rules_, last_.rules);
     return {};
   }
 
-  std::shared_ptr<const AccessRules> get() {
+  RulesPtr get() {
     look();
     const std::lock_guard lock(rules_mutex_);
     return rules_;
@@ -136,21 +152,24 @@ class WatchedRules {
     }
     const std::unique_lock lock(reload_mutex_, std::try_to_lock);
     if (!lock.owns_lock() || !changed()) return;
-    Stamps stamps;
-    auto rules = load(path_, stamps);
-    stamps_ = std::move(stamps);
-    if (!rules.ok()) {
-      SN_LOG(Error, "{}; the rules read before stay in force", base::message(rules.status()));
+    Reading reading = load(path_);
+    std::swap(last_, reading);
+    if (last_.digest == reading.digest) return;
+    if (!last_.rules.ok()) {
+      SN_LOG(Error, "{}; the rules read before stay in force", base::message(last_.rules.status()));
       return;
     }
     SN_LOG(Info, "access file '{}' was read again", path_);
     const std::lock_guard swap(rules_mutex_);
-    rules_ = *std::move(rules);
+    rules_ = *last_.rules;
   }
 
   bool changed() const {
-    for (const auto& [file, known] : stamps_) {
-      if (stamp(file) != known) return true;
+    // Two changes within a tick of the file system's clock look alike: new files are read again.
+    const int64_t now =
+        std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+    for (const auto& [file, known] : last_.stamps) {
+      if (now - known.changed < kClockTick || stamp(file) != known) return true;
     }
     return false;
   }
@@ -159,9 +178,9 @@ class WatchedRules {
   const std::chrono::nanoseconds check_every_;
   std::atomic<int64_t> next_look_{0};
   std::mutex reload_mutex_;
-  Stamps stamps_;  // under reload_mutex_
+  Reading last_;  // under reload_mutex_
   std::mutex rules_mutex_;
-  std::shared_ptr<const AccessRules> rules_;
+  RulesPtr rules_;
 };
 
 base::Status not_valid() {

@@ -136,6 +136,22 @@ TEST_F(AccessControlTest, AChangedFileIsReadAgain) {
   EXPECT_TRUE(check_right(*before, Api::kInference, "m").ok());
 }
 
+TEST_F(AccessControlTest, AChangeInPlaceWithinOneClockTickIsSeen) {
+  const auto overwrite = [this](std::string_view api) {
+    std::ofstream(options_.access_file) << with_token(api);
+  };
+  overwrite(R"("inference")");
+  open();
+  for (int i = 0; i < 50; ++i) {
+    overwrite(R"("model-cfg")");  // no API: broken, and of the same size
+    EXPECT_TRUE(ask(Api::kInference, kBearer).ok());
+    overwrite(R"("metadata" )");
+    EXPECT_EQ(code(Api::kInference, kBearer), kDenied);
+    overwrite(R"("inference")");
+    EXPECT_TRUE(ask(Api::kInference, kBearer).ok());
+  }
+}
+
 TEST_F(AccessControlTest, TheFileIsNotLookedAtForEveryRequest) {
   options_.check_every = std::chrono::hours(1);
   write("access.json", with_token(R"("inference")"));

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
 #include "service/access_jwt_vectors.h"
 
 namespace supernova::service {
@@ -137,6 +141,25 @@ TEST(AccessFileTest, AnEmptyFileLeavesHealthToEverybody) {
   const auto closed = parse_access(R"({"anonymous": []})", keys);
   ASSERT_TRUE(closed.ok());
   EXPECT_FALSE(check_right(closed->anonymous(), Api::kHealth, "").ok());
+}
+
+TEST(AccessFileTest, TheExampleOfTheGuideIsTaken) {
+  const char* root = std::getenv("SUPERNOVA_SOURCE_DIR");
+  if (root == nullptr) GTEST_SKIP() << "SUPERNOVA_SOURCE_DIR is not set; ctest sets it";
+  std::ifstream file(base::str_cat(root, "/docs/howto/security.md"));
+  const std::string guide{std::istreambuf_iterator<char>(file), {}};
+  const size_t start = guide.find("```json\n");
+  ASSERT_NE(start, std::string::npos);
+  const std::string example = guide.substr(start + 8, guide.find("```", start + 8) - start - 8);
+  const auto rules = parse_access(example, [](const std::string&) { return std::string(kRsaKey); });
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  const auto caller = rules->by_secret(AccessRules::SecretKind::kToken, "t0ken-of-ci", kNow);
+  EXPECT_TRUE(may(caller, Api::kInference, "layout"));
+  EXPECT_TRUE(may(caller, Api::kStatistics, "other"));
+  EXPECT_FALSE(may(caller, Api::kInference, "other"));
+  const auto alice = rules->by_jwt(kRs256, kNow);
+  EXPECT_TRUE(may(alice, Api::kMetadata, "other"));
+  EXPECT_FALSE(may(alice, Api::kInference, "other"));
 }
 
 TEST(AccessFileTest, SecretsDoNotBelongInTheFile) {
