@@ -207,6 +207,12 @@ class AccessReader {
   base::Result<AccessRules> read(const dom::element& root) {
     SN_ASSIGN(const dom::object object,
               read_object(root, "", {"principals", "roles", "issuers", "anonymous"}));
+    // Whether the server lives is asked by what starts it, which has no credentials.
+    std::vector<Grant> anonymous{{Grant::bit(Api::kHealth), {}}};
+    if (const auto given = find(object, "anonymous")) {
+      SN_ASSIGN(anonymous, read_grants(*given, "anonymous"));
+    }
+    rules_.anonymous_ = std::make_shared<const Grants>(std::move(anonymous));
     SN_TRY(read_roles(object));
     const auto principal = [&](const dom::element& one, const std::string& where) {
       return read_principal(one, where);
@@ -217,12 +223,6 @@ class AccessReader {
     SN_TRY(for_each(object, "", "principals", principal));
     SN_TRY(for_each(object, "", "issuers", issuer));
     SN_TRY(check_subjects());
-    // Whether the server lives is asked by what starts it, which has no credentials.
-    std::vector<Grant> anonymous{{Grant::bit(Api::kHealth), {}}};
-    if (const auto given = find(object, "anonymous")) {
-      SN_ASSIGN(anonymous, read_grants(*given, "anonymous"));
-    }
-    rules_.anonymous_ = std::make_shared<const Grants>(std::move(anonymous));
     return std::move(rules_);
   }
 
@@ -245,9 +245,9 @@ class AccessReader {
     return {};
   }
 
-  // The members "roles" and "grants".
+  // The members "roles" and "grants", on top of what everybody may.
   base::Result<GrantsPtr> read_rights(const dom::object& object, std::string_view where) {
-    std::vector<GrantsPtr> included;
+    std::vector<GrantsPtr> included{rules_.anonymous_};
     SN_TRY(for_each(object, where, "roles",
                     [&](const dom::element& one, const std::string& here) -> base::Status {
                       SN_ASSIGN(const std::string name, read_text(one, here));

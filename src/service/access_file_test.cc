@@ -85,6 +85,9 @@ TEST(AccessFileTest, ReadsWhoMayDoWhat) {
     EXPECT_FALSE(may(caller, Api::kInference, "other"));
     EXPECT_FALSE(may(caller, Api::kModelRepository, ""));
   }
+  // What everybody may, somebody known may too.
+  EXPECT_TRUE(may(by_token, Api::kHealth, "public-1"));
+  EXPECT_FALSE(may(by_token, Api::kHealth, "speech"));
   EXPECT_FALSE(rules->by_secret(Kind::kApiKey, "t0ken-of-ci", kNow));
   EXPECT_FALSE(rules->by_secret(Kind::kToken, "key-of-ci", kNow));
   EXPECT_FALSE(rules->by_secret(Kind::kToken, "t0ken-of-c", kNow));
@@ -111,6 +114,7 @@ TEST(AccessFileTest, SignedTokensLeadToPrincipalsAndRoles) {
   EXPECT_EQ(alice->name, "ci");  // whom the file knows by that subject
   EXPECT_TRUE(may(alice, Api::kInference, "speech"));
   EXPECT_TRUE(may(alice, Api::kLogging, ""));
+  EXPECT_TRUE(may(alice, Api::kHealth, ""));
   EXPECT_TRUE(may(alice, Api::kStatistics, "x"));
   EXPECT_FALSE(may(alice, Api::kTrace, ""));
   EXPECT_TRUE(rules->by_jwt(kRs256, kNow).has_value());
