@@ -12,6 +12,7 @@
 #include "command.h"
 #include "protocol/grpc/grpc_server.h"
 #include "protocol/http/http_server.h"
+#include "protocol/kserve_v1/routes.h"
 #include "protocol/oip/oip_handler.h"
 #include "service/service.h"
 
@@ -96,7 +97,7 @@ base::Status serve(const ServeOptions& options) {
   SN_ASSIGN(const auto sources, collect_sources(options, house));
 
   service::Service service(house.models);
-  protocol::oip::OipHandler handler(service);
+  protocol::oip::OipHandler handler(service, {{protocol::kserve_v1::routes()}, {}});
   protocol::http::HttpServerOptions http_options;
   http_options.host = options.host;
   http_options.port = options.http_port;

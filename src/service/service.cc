@@ -255,19 +255,58 @@ base::Result<LogSettings> Service::update_log_settings(const Caller&, const LogS
   return absl::UnimplementedError("log settings are not served yet");
 }
 
+namespace {
+
+base::Status with_id(const base::Status& status, std::string_view id) {
+  if (id.empty()) return status;
+  return {status.code(), base::str_cat("[request id: ", id, "] ", status.message())};
+}
+
+// A parameter that is a whole number from 0 to 2^64-1; nothing when it is not given.
+base::Result<std::optional<uint64_t>> whole_parameter(const tensor::Request& request,
+                                                      std::string_view key,
+                                                      std::string_view meaning) {
+  const auto at = request.parameters.find(key);
+  if (at == request.parameters.end()) return std::nullopt;
+  if (const auto* large = std::get_if<uint64_t>(&at->second)) return *large;
+  const auto* const number = std::get_if<int64_t>(&at->second);
+  if (number != nullptr && *number >= 0) return static_cast<uint64_t>(*number);
+  return absl::InvalidArgumentError(
+      base::str_cat("parameter '", key, "' must be ", meaning, ", 0 or more"));
+}
+
+// What the protocol gives a meaning: `timeout` is the time the client is willing to wait, 0 for
+// ever.
+base::Status apply_parameters(tensor::Request& request,
+                              std::chrono::steady_clock::time_point arrived) {
+  SN_TRY(whole_parameter(request, "priority", "a whole number").status());
+  SN_ASSIGN(const auto timeout,
+            whole_parameter(request, "timeout", "a whole number of microseconds"));
+  if (!timeout || *timeout == 0) return {};
+  // Beyond a year it makes no difference, and sums can't overflow.
+  constexpr uint64_t kYear = uint64_t{365} * 24 * 3600 * 1'000'000;
+  const auto deadline = arrived + std::chrono::microseconds(std::min(*timeout, kYear));
+  request.deadline = std::min(request.deadline.value_or(deadline), deadline);
+  return {};
+}
+
+}  // namespace
+
 void Service::infer(const Caller& caller, tensor::Request request, tensor::Completion done) {
+  base::Status right = check_right(caller, Api::kInference, request.model_name);
+  if (!right.ok()) return done(with_id(right, request.id));
+  auto found = models_.find(request.model_name, request.model_version);
+  if (!found.ok()) return done(with_id(found.status(), request.id));
+  infer(caller, *std::move(found), std::move(request), std::move(done));
+}
+
+void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::Request request,
+                    tensor::Completion done) {
   const auto arrived = std::chrono::steady_clock::now();
-  const auto refuse = [&](const base::Status& status) {
-    done(request.id.empty() ? status
-                            : base::Status(status.code(), base::str_cat("[request id: ", request.id,
-                                                                        "] ", status.message())));
-  };
-  const base::Status right = check_right(caller, Api::kInference, request.model_name);
+  const auto refuse = [&](const base::Status& status) { done(with_id(status, request.id)); };
+  const base::Status right = check_right(caller, Api::kInference, handle->name());
   if (!right.ok()) return refuse(right);
   request.principal = caller.name;
-  auto found = models_.find(request.model_name, request.model_version);
-  if (!found.ok()) return refuse(found.status());
-  model::VersionHandle handle = *std::move(found);
   const model::ModelConfig& config = handle->config();
 
   for (Tensor& input : request.inputs) {
@@ -285,7 +324,9 @@ void Service::infer(const Caller& caller, tensor::Request request, tensor::Compl
       output.name = meant->name;
     }
   }
-  if (const base::Status status = validate(request, config.inputs, config.outputs); !status.ok()) {
+  base::Status status = apply_parameters(request, arrived);
+  if (status.ok()) status = validate(request, config.inputs, config.outputs);
+  if (!status.ok()) {
     handle->statistics().record_failure(std::chrono::steady_clock::now() - arrived);
     return refuse(status);
   }

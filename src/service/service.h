@@ -124,6 +124,9 @@ class Service {
 
   // `done` is called exactly once, on this thread (refused) or another.
   void infer(const Caller& caller, tensor::Request request, tensor::Completion done);
+  // The same on a version that model() lent: what was read against it runs on it.
+  void infer(const Caller& caller, model::VersionHandle version, tensor::Request request,
+             tensor::Completion done);
 
   // The signature a request to this model is read against (protocols that need datatypes first).
   base::Result<model::VersionHandle> model(std::string_view name, std::string_view version) const {
