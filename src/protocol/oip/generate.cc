@@ -38,7 +38,10 @@ base::Result<int64_t> count_elements(std::string_view array) {
   JsonReader reader(array);
   int64_t count = 0;
   std::string_view ignored;
-  for (bool first = true; reader.next_element(first); ++count) reader.skip_value(ignored);
+  for (bool first = true; reader.next_element(first); ++count) {
+    if (reader.peek() == '[') reader.fail("a list inside a list");
+    reader.skip_value(ignored);
+  }
   SN_TRY(reader.status());
   return count;
 }
@@ -48,7 +51,11 @@ base::Result<Tensor> read_tensor(JsonReader& reader, const TensorInfo& info) {
   if (!reader.skip_value(raw)) return reader.status();
   const std::string array = raw.starts_with('[') ? "" : base::str_cat("[", raw, "]");
   if (!array.empty()) raw = array;
-  SN_ASSIGN(const int64_t count, count_elements(raw));
+  const auto counted = count_elements(raw);
+  if (!counted.ok()) {
+    return base::annotate(counted.status(), base::str_cat("input '", info.name, "'"));
+  }
+  const int64_t count = *counted;
   Tensor tensor;
   tensor.name = info.name;
   tensor.data_type = info.data_type;

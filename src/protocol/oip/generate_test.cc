@@ -65,7 +65,8 @@ TEST(GenerateRequest, OtherKeysAreParameters) {
 
 TEST(GenerateRequest, Refused) {
   for (const auto& [body, message] : {std::pair{"[]", "must be an object"},
-                                      {R"({"x":[1,[2]]})", "expected a number"},
+                                      {R"({"x":[1,[2]]})", "input 'x': a list inside a list"},
+                                      {R"({"x":[null]})", "expected a number"},
                                       {R"({"x":1.5})", "not a whole number"},
                                       {R"({"x":1,"x":1})", "'x' twice"},
                                       {R"({"y":[1]})", "must be a string, a number or a boolean"},
