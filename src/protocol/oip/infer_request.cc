@@ -60,7 +60,6 @@ class Decoder {
   base::Status finish_input(InputParts& input);
   base::Status read_outputs();
   base::Status read_output();
-  base::Status attach_shared_memory(InputParts& input);
   base::Status attach_binary();
   base::Status attach_binary(Tensor& tensor, uint64_t size);
 
@@ -258,7 +257,10 @@ base::Status Decoder::finish_input(InputParts& input) {
         "'parameters', 'shared_memory_region' in 'parameters'");
   }
   SN_TRY(input.shared_memory.check());
-  if (input.shared_memory.given()) SN_TRY(attach_shared_memory(input));
+  // Not looked at here: the client can change the bytes at any time.
+  if (input.shared_memory.given()) {
+    SN_ASSIGN(input.tensor.buffer, input.shared_memory.resolve(shared_memory_));
+  }
   if (input.has_data && !input.data_is_read) {
     JsonReader reader(input.raw_data);
     SN_TRY(read_data(reader, input));
@@ -283,22 +285,6 @@ base::Status Decoder::read_output() {
     return invalid(base::str_cat("output '", form.name, "' is asked for twice"));
   }
   decoded_.output_form.listed.push_back(std::move(form));
-  return {};
-}
-
-// The client can write to the memory at any time. What is checked before it is used (lengths in
-// BYTES, the values of BOOL) is therefore copied; numbers are used where they lie.
-base::Status Decoder::attach_shared_memory(InputParts& input) {
-  SN_ASSIGN(const Buffer part, input.shared_memory.resolve(shared_memory_));
-  const DataType type = input.tensor.data_type;
-  if (type != DataType::kBytes && type != DataType::kBool) {
-    SN_ASSIGN(input.tensor.buffer, aligned_part(part, 0, part.size(), type));
-    return {};
-  }
-  input.tensor.buffer = Buffer::copy_of(part.bytes());
-  if (input.tensor.buffer.data() == nullptr) {
-    return absl::ResourceExhaustedError("there is no memory for the tensor");
-  }
   return {};
 }
 

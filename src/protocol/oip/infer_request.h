@@ -35,9 +35,9 @@ struct DecodedRequest {
 
 // `header_length` is the value of Inference-Header-Content-Length, null when there is none.
 // `inputs` is the model's signature; only raw binary requests need it. Binary tensors are slices of
-// `body` or of shared memory where the alignment allows. Errors: INVALID_ARGUMENT naming what is
-// wrong, RESOURCE_EXHAUSTED, those of `shared_memory`. Whether the tensors suit the model is for
-// service::validate to say.
+// `body` where its alignment allows; those in shared memory are what `shared_memory` finds. Errors:
+// INVALID_ARGUMENT naming what is wrong, RESOURCE_EXHAUSTED, those of `shared_memory`. Whether the
+// tensors suit the model is for service::validate to say.
 base::Result<DecodedRequest> decode_infer_request(const tensor::Buffer& body,
                                                   const std::string* header_length,
                                                   std::string_view model_name,

@@ -193,6 +193,15 @@ TEST_F(OipHandlerTest, ParametersOfSequencesPassThroughAndLargeTimeoutsAreForEve
   EXPECT_EQ(response.status, 200) << response.body;
 }
 
+TEST_F(OipHandlerTest, ATimeoutThatIsOverWhenTheRequestIsTakenFromTheQueue) {
+  const auto response = call(
+      "POST", "/v2/models/a%20b/infer",
+      R"({"parameters":{"timeout":1},"inputs":[{"name":"INPUT0","shape":[1,1],"datatype":"FP32",)"
+      R"("data":[1]}]})");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("Request timeout expired"));
+}
+
 TEST_F(OipHandlerTest, ListsModels) {
   EXPECT_EQ(call("GET", "/v2/models").body, R"({"models":["a b"]})");
 }
