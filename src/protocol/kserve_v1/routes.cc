@@ -42,7 +42,8 @@ void predict(Call call) {
   auto decoded = decode_predict_request(call.request.body.view(), call.path.model,
                                         (*version)->config().inputs);
   if (!decoded.ok()) return call.respond(error_reply(decoded.status()));
-  oip::complete_request(call, decoded->request);
+  const base::Status completed = oip::complete_request(call, decoded->request);
+  if (!completed.ok()) return call.respond(error_reply(completed));
   call.service.infer(
       call.caller, *std::move(version), std::move(decoded->request),
       [by_row = decoded->by_row,

@@ -56,13 +56,14 @@ bool accepts_json(const http::HttpRequest& request) {
   return false;
 }
 
-void complete_request(const Call& call, tensor::Request& request) {
+base::Status complete_request(const Call& call, tensor::Request& request) {
   request.model_version = call.path.version;
   request.cancellation = call.request.cancellation;
   if (const std::string* trace = call.request.header("traceparent")) {
     request.trace_context = *trace;
   }
-  if (call.forward) call.forward(call.request, request.parameters);
+  if (!call.forward) return {};
+  return call.forward(call.request, request.parameters);
 }
 
 base::Result<model::VersionHandle> version_for_inference(const Call& call) {

@@ -11,14 +11,15 @@
 
 namespace supernova::protocol::oip {
 
-// Copies chosen headers of a request into its parameters. Thread-safe.
-using HeaderForward = std::function<void(const http::HttpRequest&, tensor::Parameters&)>;
+// Copies chosen headers of a request into its parameters; an error refuses the request.
+// Thread-safe.
+using ForwardHeaders = std::function<base::Status(const http::HttpRequest&, tensor::Parameters&)>;
 
 struct Call {
   service::Service& service;
-  const HeaderForward& forward;  // may be empty
-  const std::string& openapi;    // the document of everything served
-  service::Caller caller;        // admitted
+  const ForwardHeaders& forward;  // may be empty
+  const std::string& openapi;     // the document of everything served
+  service::Caller caller;         // admitted
   PathArguments path;
   http::HttpRequest request;
   http::Responder respond;  // to be called once
@@ -43,7 +44,7 @@ bool accepts_json(const http::HttpRequest& request);
 
 // Puts what the call brings besides its body into a request: version, trace context, forwarded
 // headers, cancellation.
-void complete_request(const Call& call, tensor::Request& request);
+base::Status complete_request(const Call& call, tensor::Request& request);
 
 // The version that a call is about, for callers that may infer on it.
 base::Result<model::VersionHandle> version_for_inference(const Call& call);

@@ -19,7 +19,8 @@ void answer(Call call, http::HttpResponse (*form)(const std::string& json)) {
   auto request = decode_generate_request(call.request.body.view(), call.path.model,
                                          (*version)->config().inputs);
   if (!request.ok()) return call.respond(error_reply(request.status()));
-  complete_request(call, *request);
+  const base::Status completed = complete_request(call, *request);
+  if (!completed.ok()) return call.respond(error_reply(completed));
   call.service.infer(call.caller, *std::move(version), *std::move(request),
                      [form, respond = std::move(call.respond)](
                          const base::Result<tensor::Response>& result) mutable {

@@ -14,7 +14,8 @@ void infer(Call call) {
                                       call.request.header("inference-header-content-length"),
                                       call.path.model, (*version)->config().inputs, shared_memory);
   if (!decoded.ok()) return call.respond(error_reply(decoded.status()));
-  complete_request(call, decoded->request);
+  const base::Status completed = complete_request(call, decoded->request);
+  if (!completed.ok()) return call.respond(error_reply(completed));
   call.service.infer(call.caller, *std::move(version), std::move(decoded->request),
                      [form = std::move(decoded->output_form), respond = std::move(call.respond)](
                          const base::Result<tensor::Response>& result) mutable {

@@ -14,7 +14,7 @@ namespace supernova::protocol::oip {
 
 struct HandlerOptions {
   std::vector<RouteTable> more;  // other dialects
-  HeaderForward forward;
+  ForwardHeaders forward;
 };
 
 class OipHandler final : public http::HttpHandler {
@@ -27,7 +27,7 @@ class OipHandler final : public http::HttpHandler {
 
  private:
   service::Service& service_;
-  const HeaderForward forward_;
+  const ForwardHeaders forward_;
   const std::vector<RouteTable> tables_;
   const Router router_;
   const std::string openapi_;

@@ -348,22 +348,30 @@ TEST_F(OipHandlerTest, OpenApiNamesEveryPathOnceAndEverySchemaItUses) {
   EXPECT_GT(references, 100u);
 }
 
+base::Status forward_one(const http::HttpRequest& request, tensor::Parameters& parameters) {
+  const std::string* const value = request.header("x-wait");
+  if (value != nullptr && value->empty()) return absl::InvalidArgumentError("x-wait is empty");
+  if (value != nullptr) parameters["timeout"] = *value;
+  return {};
+}
+
 class ForwardingTest : public testing_support::RestServer {
  protected:
-  ForwardingTest()
-      : RestServer({{}, [](const http::HttpRequest& request, tensor::Parameters& parameters) {
-                      if (const auto* value = request.header("x-bad")) {
-                        parameters["timeout"] = *value;
-                      }
-                    }}) {}
+  ForwardingTest() : RestServer({{}, &forward_one}) {}
 };
 
 TEST_F(ForwardingTest, HeadersBecomeParameters) {
-  EXPECT_EQ(call("POST", "/v2/models/a%20b/infer", kJson).status, 200);
+  const char* const path = "/v2/models/a%20b/infer";
+  EXPECT_EQ(call("POST", path, kJson).status, 200);
   // Seen through the check of a parameter that has a meaning.
-  const auto response = call("POST", "/v2/models/a%20b/infer", kJson, {{"x-bad", "soon"}});
-  EXPECT_EQ(response.status, 400);
-  EXPECT_THAT(response.body, HasSubstr("'timeout'"));
+  const auto seen = call("POST", path, kJson, {{"x-wait", "soon"}});
+  EXPECT_EQ(seen.status, 400);
+  EXPECT_THAT(seen.body, HasSubstr("'timeout'"));
+  for (const char* target : {path, "/v2/models/a%20b/generate"}) {
+    const auto refused = call("POST", target, kJson, {{"x-wait", ""}});
+    EXPECT_EQ(refused.status, 400);
+  }
+  EXPECT_THAT(call("POST", path, kJson, {{"x-wait", ""}}).body, HasSubstr("x-wait is empty"));
 }
 
 TEST(HttpStatus, FollowsTheProtocol) {
