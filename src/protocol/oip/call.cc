@@ -56,6 +56,17 @@ bool accepts_json(const http::HttpRequest& request) {
   return false;
 }
 
+ForwardHeaders forward_headers(service::HeaderForward chosen) {
+  if (!chosen.enabled()) return {};
+  return [chosen = std::move(chosen)](const http::HttpRequest& request,
+                                      tensor::Parameters& parameters) -> base::Status {
+    for (const auto& [name, value] : request.headers) {
+      SN_TRY(chosen.forward(name, value, parameters));
+    }
+    return {};
+  };
+}
+
 base::Status complete_request(const Call& call, tensor::Request& request) {
   request.model_version = call.path.version;
   request.cancellation = call.request.cancellation;

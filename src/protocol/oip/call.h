@@ -7,6 +7,7 @@
 
 #include "protocol/http/http_handler.h"
 #include "protocol/oip/route.h"
+#include "service/header_forward.h"
 #include "service/service.h"
 
 namespace supernova::protocol::oip {
@@ -14,6 +15,8 @@ namespace supernova::protocol::oip {
 // Copies chosen headers of a request into its parameters; an error refuses the request.
 // Thread-safe.
 using ForwardHeaders = std::function<base::Status(const http::HttpRequest&, tensor::Parameters&)>;
+// Those that the operator's pattern chooses; empty when it chooses none.
+ForwardHeaders forward_headers(service::HeaderForward chosen);
 
 struct Call {
   service::Service& service;

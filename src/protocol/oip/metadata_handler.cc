@@ -43,7 +43,7 @@ void model_list(Call call) {
   std::vector<std::string> names;
   for (const model::IndexEntry& entry : *index) {
     if (!names.empty() && names.back() == entry.name) continue;
-    if (!service::check_right(call.caller, service::Api::kMetadata, entry.name).ok()) continue;
+    if (!service::may_see(call.caller, service::Api::kMetadata, entry.name)) continue;
     names.push_back(entry.name);
   }
   std::string json = "{";

@@ -374,6 +374,22 @@ TEST_F(ForwardingTest, HeadersBecomeParameters) {
   EXPECT_THAT(call("POST", path, kJson, {{"x-wait", ""}}).body, HasSubstr("x-wait is empty"));
 }
 
+TEST(ForwardHeaders, AreThoseOfTheOperatorsPattern) {
+  EXPECT_FALSE(forward_headers({}));
+  const auto chosen = service::HeaderForward::compile("X-(A|timeout).*|timeout", "--pattern");
+  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  const ForwardHeaders forward = forward_headers(*chosen);
+  http::HttpRequest request;
+  request.headers = {{"x-a", "1"}, {"x-b", "2"}, {"x-ab", "3"}};
+  tensor::Parameters parameters;
+  ASSERT_TRUE(forward(request, parameters).ok());
+  EXPECT_THAT(parameters,
+              testing::ElementsAre(testing::Pair("x-a", tensor::Parameter(std::string("1"))),
+                                   testing::Pair("x-ab", tensor::Parameter(std::string("3")))));
+  request.headers = {{"timeout", "1"}};
+  EXPECT_FALSE(forward(request, parameters).ok());
+}
+
 TEST(HttpStatus, FollowsTheProtocol) {
   using Code = absl::StatusCode;
   for (const auto& [code, status] : {std::pair{Code::kInvalidArgument, 400},
