@@ -21,15 +21,11 @@ namespace supernova::protocol::http {
 // A client that says exactly what a test wants said.
 class Client {
  public:
-  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  Client() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
     const timeval timeout{10, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
   }
+  explicit Client(uint16_t port) : Client() { connect(port); }
   ~Client() { close(); }
   Client(const Client&) = delete;
 
@@ -41,6 +37,14 @@ class Client {
   }
   SSL* tls() { return tls_; }
 
+  bool connect(uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    return connected_;
+  }
   bool connected() const { return connected_; }
   void close() {
     if (tls_ != nullptr) {
