@@ -75,9 +75,9 @@ class Client {
       if (!receive_more()) return take(received_.size());
     }
     head_end += 4;
-    const size_t at = received_.find("Content-Length: ");
+    const size_t at = received_.find("\r\nContent-Length: ");
     size_t length = 0;
-    if (has_body && at < head_end) length = std::stoul(received_.substr(at + 16));
+    if (has_body && at < head_end) length = std::stoul(received_.substr(at + 18));
     while (received_.size() < head_end + length) {
       if (!receive_more()) break;
     }
