@@ -67,7 +67,11 @@ void Connection::write_more() {
 void Connection::written() {
   outgoing_.clear();  // gives the buffers back now, not with the next response
   body_.clear();
-  if (keep_alive_) return next_request();
+  if (keep_alive_) {
+    next_request();
+    if (worker_->draining()) close_if_idle();  // which began while the response was on its way
+    return;
+  }
   if (linger_) return linger();
   close();
 }

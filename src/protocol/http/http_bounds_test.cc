@@ -253,6 +253,9 @@ TEST_F(HttpBoundsTest, MemoryOfAllBodiesIsBounded) {
   const std::string refused = second.receive();
   EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(refused, HasSubstr("1000000 bytes for request bodies"));
+  // What could never fit is not worth another try.
+  EXPECT_THAT(exchange("POST / HTTP/1.1\r\nContent-Length: 1000001\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
   {
     std::lock_guard lock(mutex);
     kept[0](HttpResponse{});
@@ -351,6 +354,26 @@ TEST_F(HttpBoundsTest, RunningOutOfDescriptors) {
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, HasSubstr("can't accept connections"));
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+}
+
+// Draining begins while a response is being written: the connection ends with it.
+TEST_F(HttpBoundsTest, DrainWhileAResponseIsOnItsWay) {
+  const tensor::Buffer large = tensor::Buffer::copy_of(std::string(30'000'000, 'r'));
+  std::atomic<bool> answered{false};
+  handler_.act = [&](HttpRequest, Responder respond) {
+    HttpResponse response;
+    response.buffers = {large};
+    respond(std::move(response));
+    answered = true;
+  };
+  Client client(server_->port());
+  client.send("GET / HTTP/1.1\r\n\r\n");
+  while (!answered) std::this_thread::sleep_for(1ms);
+  std::thread drain([&] { server_->drain(std::chrono::steady_clock::now() + 9s); });
+  std::this_thread::sleep_for(50ms);
+  EXPECT_TRUE(body_of(client.receive()) == large.view());
+  EXPECT_TRUE(client.closed());
+  drain.join();
 }
 
 TEST_F(HttpBoundsTest, SeveralListenersSideBySide) {

@@ -57,12 +57,19 @@ base::Status bind_error(const HttpServerOptions& options, const ErrorCode& error
                                               "; choose another with --host or ", options.flag));
 }
 
+// A body that can never fit into the memory of all is too large by itself.
+HttpServerOptions consistent(HttpServerOptions options) {
+  options.max_body_bytes = std::min(options.max_body_bytes, options.max_body_memory);
+  return options;
+}
+
 class BeastServer final : public HttpServer {
  public:
-  BeastServer(const HttpServerOptions& options, HttpHandler& handler) : options_(options) {
-    const auto budget = std::make_shared<MemoryBudget>(options.max_body_memory);
-    for (int i = 0; i < std::max(1, options.threads); ++i) {
-      workers_.push_back(std::make_shared<Worker>(options, handler, budget));
+  BeastServer(const HttpServerOptions& options, HttpHandler& handler)
+      : options_(consistent(options)) {
+    const auto budget = std::make_shared<MemoryBudget>(options_.max_body_memory);
+    for (int i = 0; i < std::max(1, options_.threads); ++i) {
+      workers_.push_back(std::make_shared<Worker>(options_, handler, budget));
     }
   }
   ~BeastServer() override;

@@ -65,20 +65,22 @@ class Stream {
   bool first_byte_seen_ = false;
   bool read_wants_write_ = false;
   bool write_wants_read_ = false;
-  // Reads begun before the last cancel() must not touch their memory any more.
+  // What was begun before the last cancel() or close() must not touch its memory any more, nor the
+  // descriptor, which may be another connection's by then.
   uint64_t cancels_ = 0;
 };
 
 template <typename Handler>
 void Stream::async_handshake(Handler handler) {
-  socket_.async_wait(to_wait(!read_wants_write_),
-                     [this, handler = std::move(handler)](const ErrorCode& failed) mutable {
-                       const ErrorCode error = failed ? failed : handshake_step();
-                       if (error == boost::asio::error::would_block) {
-                         return async_handshake(std::move(handler));
-                       }
-                       handler(error);
-                     });
+  socket_.async_wait(
+      to_wait(!read_wants_write_),
+      [this, handler = std::move(handler), cancels = cancels_](const ErrorCode& failed) mutable {
+        ErrorCode error = failed;
+        if (!error && cancels != cancels_) error = boost::asio::error::operation_aborted;
+        if (!error) error = handshake_step();
+        if (error == boost::asio::error::would_block) return async_handshake(std::move(handler));
+        handler(error);
+      });
 }
 
 template <typename Handler>

@@ -1,5 +1,6 @@
 #include "protocol/http/worker.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "base/log.h"
@@ -9,6 +10,9 @@ namespace supernova::protocol::http {
 namespace {
 
 constexpr std::chrono::milliseconds kSweepInterval{100};
+// With each so many connections looking at them takes longer, and is done more rarely.
+constexpr size_t kConnectionsPerInterval = 2000;
+constexpr size_t kMaxSweepIntervals = 10;
 constexpr std::chrono::seconds kReportInterval{10};
 
 }  // namespace
@@ -78,7 +82,9 @@ void Worker::report_failed_handshake(const std::string& peer, std::string_view r
 void Worker::schedule_sweep() {
   if (sweep_scheduled_ || connections_.empty()) return;
   sweep_scheduled_ = true;
-  sweep_timer_.expires_after(kSweepInterval);
+  const size_t intervals =
+      std::min(1 + connections_.size() / kConnectionsPerInterval, kMaxSweepIntervals);
+  sweep_timer_.expires_after(kSweepInterval * intervals);
   sweep_timer_.async_wait([this](const boost::system::error_code& error) {
     sweep_scheduled_ = false;
     if (!error) sweep();
