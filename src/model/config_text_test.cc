@@ -157,6 +157,15 @@ TEST(ConfigJsonTest, RefusesWhatIsKnownAndWrong) {
   EXPECT_THAT(json_error(std::string(kMaxConfigBytes + 1, ' ')), HasSubstr("bytes"));
 }
 
+TEST(ConfigJsonTest, IsTheSameTextWhateverTheOrderOfMaps) {
+  const auto parsed = parse_config_text(
+      "metric_tags { key: 'b' value: '2' } metric_tags { key: '' } metric_tags { key: 'a' } "
+      "metric_tags { key: 'b' value: '3' }",
+      "f");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_THAT(config_json(parsed->config), HasSubstr(R"("metric_tags":{"":"","a":"","b":"3"})"));
+}
+
 // What the existing load generator and clients read of a configuration: their readers end the
 // program where a key that they expect is missing.
 TEST(ConfigJsonTest, HasTheKeysThatClientsRead) {
