@@ -302,7 +302,8 @@ void Service::infer(const Caller& caller, tensor::Request request, tensor::Compl
                      done = std::move(done)](base::Result<tensor::Response> result) mutable {
                       const auto total = std::chrono::steady_clock::now() - arrived;
                       if (!result.ok()) {
-                        handle->statistics().record_failure(total);
+                        const auto reason = model::failure_reason(result.status());
+                        handle->statistics().record_failure(total, reason);
                       } else {
                         handle->statistics().record_success(result->timing, total);
                         result->model_name = handle->name();

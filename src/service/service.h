@@ -129,6 +129,8 @@ class Service {
   base::Result<model::VersionHandle> model(std::string_view name, std::string_view version) const {
     return models_.find(name, version);
   }
+  // Every version, ready or not, for those who measure.
+  std::vector<model::VersionHandle> versions() const { return models_.list(); }
 
  private:
   model::ModelManager& models_;
