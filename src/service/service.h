@@ -12,6 +12,8 @@
 #include "base/status.h"
 #include "model/model_manager.h"
 #include "service/access.h"
+#include "service/log_settings.h"
+#include "service/trace.h"
 #include "tensor/request.h"
 
 namespace supernova::service {
@@ -36,32 +38,6 @@ struct ModelStatistics {
   model::StatisticsSnapshot statistics;
 };
 
-// Values of the trace extension, as its clients spell them.
-struct TraceSettings {
-  std::vector<std::string> level;  // OFF, TIMESTAMPS, TENSORS
-  std::string rate;
-  std::string count;
-  std::string log_frequency;
-  std::string file;
-  std::string mode;
-};
-
-// A change of trace settings: what is set is changed, an inner nullopt falls back to the global
-// value (for a model) or the value at start (globally).
-struct TraceUpdate {
-  template <typename T>
-  using Field = std::optional<std::optional<T>>;
-  Field<std::vector<std::string>> level;
-  Field<std::string> rate;
-  Field<std::string> count;
-  Field<std::string> log_frequency;
-  Field<std::string> file;  // refused over the network
-};
-
-// Keys and values of the logging extension: log_file, log_info, log_warning, log_error,
-// log_verbose_level, log_format.
-using LogSettings = std::map<std::string, tensor::Parameter, std::less<>>;
-
 struct SharedMemoryRegion {
   std::string name;
   std::string key;
@@ -77,6 +53,9 @@ class Service {
 
   // Null (the default) admits everybody. Set before the first request.
   void set_access_control(const AccessControl* access) { access_ = access; }
+  // Null (the default): the trace extension is not served. Set before the first request.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
+  const Tracer* tracer() const { return tracer_; }
   // What a front end asks before anything else of a request.
   base::Result<Caller> admit(Transport transport, Api api, const Credentials& credentials) const;
 
@@ -133,8 +112,12 @@ class Service {
   std::vector<model::VersionHandle> versions() const { return models_.list(); }
 
  private:
+  // OK when the trace extension is served and `model` is "" or ready.
+  base::Status check_trace(const Caller& caller, std::string_view model) const;
+
   model::ModelManager& models_;
   const AccessControl* access_ = nullptr;
+  Tracer* tracer_ = nullptr;
   std::atomic<bool> ready_{false};
 };
 

@@ -48,6 +48,14 @@ ModelSample sample_of(const model::VersionHandle& version) {
   return sample;
 }
 
+void write_traces(const service::Tracer& tracer, Exposition& out) {
+  out.family("supernova_traces_written_total", MetricType::kCounter, "Traces that were written");
+  out.sample({}, tracer.written());
+  out.family("supernova_traces_dropped_total", MetricType::kCounter,
+             "Traces that were lost: too many at once, or their file or collector failed");
+  out.sample({}, tracer.dropped());
+}
+
 void write_process(const base::ProcessUsage& usage, Exposition& out) {
   constexpr auto kGauge = MetricType::kGauge;
   out.family("process_resident_memory_bytes", kGauge, "Memory of this process in RAM");
@@ -98,6 +106,7 @@ std::string MetricsHandler::render() {
   out.family("supernova_ready", MetricType::kGauge, "1 when the server takes requests");
   out.sample({}, uint64_t{service_.ready()});
   write_models(out);
+  if (service_.tracer() != nullptr) write_traces(*service_.tracer(), out);
   for (Collector& collect : collectors_) collect(out);
   write_process(base::process_usage(), out);
   write_machine(out);

@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <map>
 #include <regex>
@@ -227,6 +230,40 @@ TEST_F(MetricsHandlerTest, PartsAddTheirOwn) {
     out.sample({}, uint64_t{7});
   });
   EXPECT_EQ(scrape().at("supernova_http_connections"), 7);
+}
+
+TEST_F(MetricsHandlerTest, TracesGoThroughTheServiceAndAreCounted) {
+  load("m");
+  EXPECT_EQ(service_.trace_settings({}, "").status().code(), absl::StatusCode::kUnavailable);
+  const std::string file = testing::TempDir() + "metrics_trace_" + std::to_string(getpid());
+  auto tracer = service::Tracer::create(
+      *service::parse_trace_config({"triton,file=" + file, "level=TIMESTAMPS", "rate=1"}), nullptr);
+  ASSERT_TRUE(tracer.ok());
+  service_.set_tracer(tracer->get());
+  EXPECT_TRUE(infer("m", 1));
+  EXPECT_FALSE(infer("none", 1));
+  (*tracer)->flush();
+  auto series = scrape();
+  EXPECT_EQ(series.at("supernova_traces_written_total"), 2);
+  EXPECT_EQ(series.at("supernova_traces_dropped_total"), 0);
+  std::ifstream stream(file);
+  const std::string text(std::istreambuf_iterator<char>(stream), {});
+  size_t at = 0;
+  for (const char* name : {"REQUEST_START", "QUEUE_START", "COMPUTE_START", "COMPUTE_INPUT_END",
+                           "COMPUTE_OUTPUT_START", "COMPUTE_END", "REQUEST_END"}) {
+    at = text.find(name, at);
+    EXPECT_NE(at, std::string::npos) << name << " in " << text;
+  }
+  std::filesystem::remove(file);
+
+  const auto unknown = service_.trace_settings({}, "none");
+  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(base::message(unknown.status()), "Request for unknown model : none");
+  service::TraceUpdate update;
+  update.rate = "5";
+  EXPECT_EQ(service_.update_trace_settings({}, "m", update)->rate, "5");
+  EXPECT_EQ(service_.trace_settings({}, "")->rate, "1");
+  service_.set_tracer(nullptr);
 }
 
 class Closed : public service::AccessControl {
