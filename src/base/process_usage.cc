@@ -1,5 +1,6 @@
 #include "base/process_usage.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -90,6 +91,11 @@ MachineUsage machine_usage(const std::string& proc) {
     if (i != 4 && i != 5) usage.cpu_busy_ticks += ticks;
   }
   return usage;
+}
+
+uint64_t heap_bytes() {
+  const auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
 }
 
 }  // namespace supernova::base

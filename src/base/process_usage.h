@@ -27,4 +27,8 @@ struct MachineUsage {
 ProcessUsage process_usage(const std::string& proc = "/proc");
 MachineUsage machine_usage(const std::string& proc = "/proc");
 
+// Bytes that this process holds from the C library's allocator, by all threads; 0 where another
+// allocator is in its place. Files mapped into memory are not in it.
+uint64_t heap_bytes();
+
 }  // namespace supernova::base

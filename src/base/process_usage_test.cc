@@ -5,6 +5,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <thread>
+#include <vector>
 
 namespace supernova::base {
 namespace {
@@ -61,6 +64,22 @@ TEST(ProcessUsage, KnowsThisProcess) {
   EXPECT_GE(usage.threads, 1U);
   EXPECT_GE(usage.open_descriptors, 3U);
   EXPECT_GT(machine_usage().memory_total_bytes, usage.resident_bytes);
+}
+
+// One large block and many small ones, on another thread.
+TEST(ProcessUsage, TheHeapGrowsByWhatIsAllocated) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer has an allocator of its own";
+#endif
+  const uint64_t before = heap_bytes();
+  std::vector<std::unique_ptr<char[]>> blocks;
+  std::thread([&] {
+    blocks.push_back(std::make_unique<char[]>(8 << 20));
+    for (int i = 0; i < 10'000; ++i) blocks.push_back(std::make_unique<char[]>(1000));
+  }).join();
+  EXPECT_GE(heap_bytes(), before + (18 << 20) - (1 << 20));
+  blocks.clear();
+  EXPECT_LT(heap_bytes(), before + (4 << 20));
 }
 
 }  // namespace

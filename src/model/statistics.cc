@@ -4,6 +4,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/process_usage.h"
+
 namespace supernova::model {
 namespace {
 
@@ -55,6 +57,15 @@ FailureReason failure_reason(const base::Status& status) {
     default:
       return FailureReason::kBackend;
   }
+}
+
+LoadMeter::LoadMeter() : started_(std::chrono::steady_clock::now()), heap_(base::heap_bytes()) {}
+
+LoadFacts LoadMeter::finish(uint64_t engine_bytes) const {
+  const uint64_t heap = base::heap_bytes();
+  const uint64_t grown = heap > heap_ ? heap - heap_ : 0;
+  return {nanoseconds(std::chrono::steady_clock::now() - started_),
+          engine_bytes > 0 ? engine_bytes : grown};
 }
 
 struct alignas(64) Statistics::Shard {

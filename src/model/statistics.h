@@ -49,6 +49,18 @@ struct LoadFacts {
   uint64_t memory_bytes = 0;
 };
 
+// Measures a load, from its making on.
+class LoadMeter {
+ public:
+  LoadMeter();
+  // `engine_bytes`: what the engine says, 0 = nothing.
+  LoadFacts finish(uint64_t engine_bytes) const;
+
+ private:
+  std::chrono::steady_clock::time_point started_;
+  uint64_t heap_;
+};
+
 struct StatisticsSnapshot {
   uint64_t last_inference_ms = 0;  // since the epoch; 0 = never
   uint64_t inference_count = 0;    // items of batches

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "base/process_usage.h"
+
 namespace supernova::model {
 namespace {
 
@@ -80,6 +82,20 @@ TEST(Statistics, TheLatestLoadIsKept) {
   EXPECT_EQ(statistics.snapshot().loads, 2U);
   EXPECT_EQ(statistics.snapshot().load.load_ns, 7'000'000U);
   EXPECT_EQ(statistics.snapshot().load.memory_bytes, 1U << 20);
+}
+
+TEST(LoadMeter, BelievesTheEngineElseTheHeap) {
+  const LoadMeter meter;
+  EXPECT_EQ(meter.finish(1234).memory_bytes, 1234U);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer has an allocator of its own";
+#endif
+  const std::vector<char> weights(16 << 20, 'w');
+  const LoadFacts facts = meter.finish(0);
+  EXPECT_GE(facts.memory_bytes, weights.size());
+  EXPECT_LT(facts.memory_bytes, weights.size() + (4 << 20));
+  EXPECT_GT(facts.load_ns, 0U);
+  EXPECT_EQ(weights.back(), 'w');
 }
 
 // More threads than shards, read while they write: nothing is lost, and every snapshot is whole.
