@@ -175,6 +175,65 @@ TEST_F(ManagerTest, FilesOfARequestNeedAConfiguration) {
   EXPECT_THAT(text(refused), HasSubstr("configuration"));
 }
 
+TEST_F(ManagerTest, FilesOfARequestAreServedAndGoWithTheVersion) {
+  start(ControlMode::kExplicit);
+  LoadRequest request;
+  request.config = "{}";
+  request.files.push_back({"4/model.fake", tensor::Buffer::copy_of("value 9")});
+  ASSERT_TRUE(load("sent", std::move(request)).ok());
+  EXPECT_EQ(*infer("sent", "4"), 9);
+  const std::string place = (*manager_->find("sent", ""))->path();
+  EXPECT_TRUE(std::filesystem::exists(place));
+  // The repository knows nothing of it.
+  EXPECT_EQ(load("sent").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(*infer("sent"), 9);
+  EXPECT_TRUE(unload("sent").ok());
+  EXPECT_FALSE(std::filesystem::exists(place));
+
+  LoadRequest outside;
+  outside.config = "{}";
+  outside.files.push_back({"../4/model.fake", tensor::Buffer::copy_of("value 9")});
+  EXPECT_THAT(text(load("sent", std::move(outside))), HasSubstr("inside the model's folder"));
+}
+
+TEST_F(ManagerTest, TheConfigurationSaysVersionsAndLabels) {
+  for (const char* version : {"1", "2", "3"}) {
+    put(base::str_cat("a/", version, "/model.fake"), base::str_cat("value ", version));
+  }
+  put("a/config.pbtxt",
+      "version_policy { latest { num_versions: 2 } }"
+      "parameters { key: 'version_label.stable' value { string_value: '2' } }"
+      "parameters { key: 'version_label.old' value { string_value: '1' } }");
+  options_.load_at_start = {"*"};
+  start(ControlMode::kExplicit);
+  EXPECT_THAT(index(), ElementsAre("a/2 READY ", "a/3 READY "));
+  EXPECT_EQ((*manager_->find_by_label("a", "stable"))->version(), 2);
+  EXPECT_EQ(manager_->find_by_label("a", "old").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(manager_->find_by_label("a", "canary").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(*manager_->ready_versions("a"), SizeIs(2));
+
+  LoadRequest request;
+  request.config = R"({"version_policy":{"specific":{"versions":[1]}}})";
+  ASSERT_TRUE(load("a", std::move(request)).ok());
+  EXPECT_TRUE(eventually([&] { return index() == std::vector<std::string>{"a/1 READY "}; }));
+  ASSERT_TRUE(load("a").ok());  // the repository's own again
+  EXPECT_EQ(*infer("a"), 3);
+}
+
+TEST_F(ManagerTest, AContradictingConfigurationIsRefusedAndTheOldServes) {
+  put("a/1/model.fake", "value 1");
+  put("a/config.pbtxt", "name: 'a'");
+  start(ControlMode::kPoll);
+  EXPECT_EQ(*infer("a"), 1);
+  for (const char* bad : {"name: 'b'", "max_batch_size: 'x'", "version_policy { specific {} }"}) {
+    put("a/config.pbtxt", bad);
+    EXPECT_TRUE(eventually([&] { return index()[0].size() > sizeof("a/1 READY"); })) << bad;
+    EXPECT_EQ(*infer("a"), 1);
+    put("a/config.pbtxt", "name: 'a'");
+    EXPECT_TRUE(eventually([&] { return index()[0] == "a/1 READY "; })) << bad << index()[0];
+  }
+}
+
 TEST_F(ManagerTest, RequestsInProgressFinishOnTheVersionTheyStartedOn) {
   put("a/1/model.fake", "value 1 slow");
   start(ControlMode::kExplicit);

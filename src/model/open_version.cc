@@ -53,9 +53,13 @@ ModelFacts facts_of(const ModelVersion& version, const ModelPlan& plan,
   const std::string& file =
       imported.description.file.empty() ? version.path() : imported.description.file;
   facts.file = std::filesystem::path(file).filename().string();
+  if (plan.config && !plan.config->default_model_filename().empty() && !plan.folder.empty()) {
+    facts.file = plan.config->default_model_filename();  // the path was made with it
+  }
   facts.inputs = signature.inputs;
   facts.outputs = signature.outputs;
   facts.folder = plan.folder;
+  facts.source_format = imported.description.format;
   return facts;
 }
 
@@ -71,9 +75,10 @@ base::Status try_first_run(const ModelVersion& version, engine::Session& session
 }  // namespace
 
 // The engine that is named, on the command line or by `backend` or `platform` of the configuration;
-// null = none is. A backend that isn't an engine here says which framework the model came from.
-base::Result<engine::Engine*> VersionOpener::named_engine(
-    const ModelPlan& plan, const LoadOptions& options, std::vector<std::string>& warnings) const {
+// null = none is. A backend that isn't an engine here may say which framework the model came from:
+// resolve_config() knows.
+base::Result<engine::Engine*> VersionOpener::named_engine(const ModelPlan& plan,
+                                                          const LoadOptions& options) const {
   if (!options.engine.empty()) return catalogue_.find(options.engine);
   if (!plan.config) return nullptr;
   std::string name = plan.config->backend();
@@ -82,15 +87,12 @@ base::Result<engine::Engine*> VersionOpener::named_engine(
   if (name.empty()) return nullptr;
   const auto names = catalogue_.names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return catalogue_.find(name);
-  warnings.push_back(base::str_cat("there is no engine '", name,
-                                   "' here (there is: ", base::str_join(names, ", "),
-                                   "); the best for the model is ", "taken"));
   return nullptr;
 }
 
 base::Status VersionOpener::import(const ModelVersion& version, const ModelPlan& plan,
                                    const LoadOptions& options, Opened& opened) const {
-  SN_ASSIGN(opened.engine, named_engine(plan, options, opened.warnings));
+  SN_ASSIGN(opened.engine, named_engine(plan, options));
   if (opened.engine != nullptr && opened.engine->accepts_format("*")) {
     // The engine reads files of its own; there is nothing to import.
     opened.imported.artefact.path = version.path();
@@ -104,7 +106,7 @@ base::Status VersionOpener::import(const ModelVersion& version, const ModelPlan&
   return {};
 }
 
-base::Status VersionOpener::open_session(const LoadOptions&, Opened& opened) const {
+base::Status VersionOpener::open_session(Opened& opened) const {
   const auto open = [&]() -> base::Status {
     SN_ASSIGN(auto model, opened.engine->open_model(opened.imported.artefact, opened.options));
     SN_ASSIGN(opened.session, model->open_session(kCpu, opened.options));
@@ -125,7 +127,7 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
   opened.options = merged_options(plan, options);
   opened.warnings = plan.warnings;
   SN_TRY(import(version, plan, options, opened));
-  SN_TRY(open_session(options, opened));
+  SN_TRY(open_session(opened));
   SN_ASSIGN(ModelConfig config,
             resolve_config(plan.config.get(),
                            facts_of(version, plan, *opened.engine, opened.imported,

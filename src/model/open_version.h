@@ -27,11 +27,11 @@ class VersionOpener {
 
  private:
   struct Opened;
-  base::Result<engine::Engine*> named_engine(const ModelPlan& plan, const LoadOptions& options,
-                                             std::vector<std::string>& warnings) const;
+  base::Result<engine::Engine*> named_engine(const ModelPlan& plan,
+                                             const LoadOptions& options) const;
   base::Status import(const ModelVersion& version, const ModelPlan& plan,
                       const LoadOptions& options, Opened& opened) const;
-  base::Status open_session(const LoadOptions& options, Opened& opened) const;
+  base::Status open_session(Opened& opened) const;
 
   tensor::ArtefactProvider& provider_;
   engine::Catalogue& catalogue_;

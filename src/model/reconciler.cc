@@ -113,6 +113,7 @@ void Reconciler::begin(Model& model) {
     version.unloaded &= operation.kind == Operation::Kind::kUnload;
     if (operation.retry) version.failed_mark.reset();
   }
+  model.plan.reset();  // and files of its own with it, when no version needs them
   if (operation.kind != Operation::Kind::kServe) return;
   model.plan = std::make_shared<const ModelPlan>(std::move(operation.plan));
   for (const DesiredVersion& wanted : model.plan->versions) {

@@ -1,15 +1,21 @@
-// Which of the versions found are served. Pure.
+// Which versions of a model are served, of those that are there. Pure functions.
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <span>
+#include <vector>
 
+#include "base/status.h"
 #include "model_config.pb.h"
 
 namespace supernova::model {
 
-// The versions of `available` that the policy selects; without a choice, the highest.
-std::set<int64_t> selected_versions(const inference::ModelVersionPolicy& policy,
-                                    const std::set<int64_t>& available);
+// INVALID_ARGUMENT for a policy that can select nothing. No policy is "the latest one".
+base::Status check_version_policy(const inference::ModelVersionPolicy& policy);
+
+// The selected versions of `available` (in any order), lowest first. Specific versions that are not
+// there are left out.
+std::vector<int64_t> selected_versions(const inference::ModelVersionPolicy& policy,
+                                       std::span<const int64_t> available);
 
 }  // namespace supernova::model

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model_config.pb.h"
+#include "service/tensors.h"
 #include "tensor/bytes.h"
 
 namespace supernova::service {
@@ -220,22 +221,33 @@ base::Status no_shared_memory() {
 
 }  // namespace
 
-base::Status Service::register_shared_memory(const Caller&, const SharedMemoryRegion&) {
-  return no_shared_memory();
+base::Status Service::register_shared_memory(const Caller& caller,
+                                             const SharedMemoryRegion& region) {
+  if (shared_memory_ == nullptr) return no_shared_memory();
+  SN_TRY(check_right(caller, Api::kSharedMemory, ""));
+  return shared_memory_->add(region);
 }
 
-base::Status Service::unregister_shared_memory(const Caller&, std::string_view) {
-  return no_shared_memory();
+base::Status Service::unregister_shared_memory(const Caller& caller, std::string_view name) {
+  if (shared_memory_ == nullptr) return no_shared_memory();
+  SN_TRY(check_right(caller, Api::kSharedMemory, ""));
+  shared_memory_->remove(name);
+  return {};
 }
 
-base::Result<std::vector<SharedMemoryRegion>> Service::shared_memory(const Caller&,
-                                                                     std::string_view) const {
-  return no_shared_memory();
+base::Result<std::vector<SharedMemoryRegion>> Service::shared_memory(const Caller& caller,
+                                                                     std::string_view name) const {
+  if (shared_memory_ == nullptr) return no_shared_memory();
+  SN_TRY(check_right(caller, Api::kSharedMemory, ""));
+  return shared_memory_->list(name);
 }
 
-base::Result<tensor::Buffer> Service::shared_memory_part(const Caller&, std::string_view, uint64_t,
-                                                         uint64_t) const {
-  return no_shared_memory();
+base::Result<tensor::Buffer> Service::shared_memory_part(const Caller& caller,
+                                                         std::string_view name, uint64_t offset,
+                                                         uint64_t byte_size) const {
+  if (shared_memory_ == nullptr) return no_shared_memory();
+  SN_TRY(check_right(caller, Api::kSharedMemory, ""));
+  return shared_memory_->part(name, offset, byte_size);
 }
 
 base::Result<TraceSettings> Service::trace_settings(const Caller&, std::string_view) const {
@@ -285,7 +297,13 @@ void Service::infer(const Caller& caller, tensor::Request request, tensor::Compl
       output.name = meant->name;
     }
   }
-  if (const base::Status status = validate(request, config.inputs, config.outputs); !status.ok()) {
+  const base::Status status = [&]() -> base::Status {
+    SN_TRY(fetch_inputs(request, shared_memory_));
+    SN_TRY(validate(request, config.inputs, config.outputs));
+    SN_TRY(check_outputs(request.outputs, config));
+    return shape_inputs(request, config);
+  }();
+  if (!status.ok()) {
     handle->statistics().record_failure(std::chrono::steady_clock::now() - arrived);
     return refuse(status);
   }
@@ -297,9 +315,16 @@ void Service::infer(const Caller& caller, tensor::Request request, tensor::Compl
   }
   schedule::Scheduler& scheduler = handle->scheduler();
   std::string id = request.id;
+  std::vector<tensor::RequestedOutput> wanted = request.outputs;
   scheduler.enqueue(std::move(request),
                     [handle, arrived, id = std::move(id), asked = std::move(asked),
+                     wanted = std::move(wanted), shared_memory = shared_memory_,
                      done = std::move(done)](base::Result<tensor::Response> result) mutable {
+                      if (result.ok()) {
+                        const base::Status finished =
+                            finish_outputs(*result, wanted, handle->config(), shared_memory);
+                        if (!finished.ok()) result = finished;
+                      }
                       const auto total = std::chrono::steady_clock::now() - arrived;
                       if (!result.ok()) {
                         handle->statistics().record_failure(total);

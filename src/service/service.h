@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "model/model_manager.h"
 #include "service/access.h"
+#include "service/shared_memory.h"
 #include "tensor/request.h"
 
 namespace supernova::service {
@@ -62,13 +63,6 @@ struct TraceUpdate {
 // log_verbose_level, log_format.
 using LogSettings = std::map<std::string, tensor::Parameter, std::less<>>;
 
-struct SharedMemoryRegion {
-  std::string name;
-  std::string key;
-  uint64_t offset = 0;
-  uint64_t byte_size = 0;
-};
-
 // Functions that take a Caller check its rights first: PERMISSION_DENIED. A default Caller may do
 // everything (the program itself). `model` and `version` as in ModelManager::find.
 class Service {
@@ -106,12 +100,16 @@ class Service {
   void unload_model(const Caller& caller, std::string model, bool unload_dependents,
                     model::LifecycleDone done);
 
+  // Null (the default) refuses everything about shared memory. Set before the first request.
+  void set_shared_memory(SharedMemory* shared_memory) { shared_memory_ = shared_memory; }
   // System shared memory. UNIMPLEMENTED unless the operator allows it.
   base::Status register_shared_memory(const Caller& caller, const SharedMemoryRegion& region);
   base::Status unregister_shared_memory(const Caller& caller, std::string_view name);  // "" = all
   base::Result<std::vector<SharedMemoryRegion>> shared_memory(const Caller& caller,
                                                               std::string_view name) const;
-  // A part of a registered region, where it is; it stays mapped while the buffer lives.
+  // A part of a registered region, where it is; it stays mapped while the buffer lives. For inputs
+  // and destinations of a request: infer() copies, and nobody else should touch the bytes (they may
+  // vanish: service/shared_memory.h).
   base::Result<tensor::Buffer> shared_memory_part(const Caller& caller, std::string_view name,
                                                   uint64_t offset, uint64_t byte_size) const;
 
@@ -133,6 +131,7 @@ class Service {
  private:
   model::ModelManager& models_;
   const AccessControl* access_ = nullptr;
+  SharedMemory* shared_memory_ = nullptr;
   std::atomic<bool> ready_{false};
 };
 
