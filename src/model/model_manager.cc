@@ -122,7 +122,8 @@ Operation ModelManager::operation_for(const SeenModel& seen, std::string_view co
   operation.refusal = plan();
   if (!operation.refusal.ok()) {
     operation.kind = Operation::Kind::kRefuse;
-    SN_LOG(Error, "{}", failure_line(seen.name, operation.refusal));
+    // What the look found has been reported.
+    if (seen.problem.empty()) SN_LOG(Error, "{}", failure_line(seen.name, operation.refusal));
   }
   return operation;
 }
