@@ -19,20 +19,6 @@ http::HttpResponse not_routed(const std::string& allow) {
   return response;
 }
 
-// The listener decodes the codings it knows and takes their header away.
-bool is_coded(const http::HttpRequest& request) {
-  const std::string* const coding = request.header("content-encoding");
-  return coding != nullptr && !coding->empty() && *coding != "identity";
-}
-
-http::HttpResponse unknown_coding(const std::string& coding) {
-  http::HttpResponse response = http::error_response(
-      501,
-      base::str_cat("Content-Encoding '", coding, "' is not supported; send the body as it is"));
-  response.headers.emplace_back("Accept-Encoding", "identity");
-  return response;
-}
-
 base::Result<service::Caller> admit(const service::Service& service, const Route& route,
                                     const http::HttpRequest& request) {
   const auto value = [&](std::string_view name) -> std::string_view {
@@ -42,6 +28,9 @@ base::Result<service::Caller> admit(const service::Service& service, const Route
   service::Credentials credentials;
   credentials.authorization = value("authorization");
   credentials.api_key = value("x-api-key");
+  const http::Peer& peer = request.peer;
+  credentials.certificate =
+      peer.alternative_name.empty() ? peer.common_name : peer.alternative_name;
   credentials.header = [&](std::string_view name) { return request.header(name); };
   return service.admit(service::Transport::kHttp, route.api, credentials);
 }
@@ -67,9 +56,6 @@ void OipHandler::handle(http::HttpRequest request, http::Responder respond) {
   const Route& route = *match->route;
   auto caller = admit(service_, route, request);
   if (!caller.ok()) return respond(error_reply(caller.status()));
-  if (!route.body.schema.empty() && is_coded(request)) {
-    return respond(unknown_coding(*request.header("content-encoding")));
-  }
   route.answer({service_, forward_, openapi_, *std::move(caller), std::move(match->arguments),
                 std::move(request), std::move(respond)});
 }
