@@ -1,6 +1,7 @@
 #include "model/version_policy.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace supernova::model {
 
@@ -24,30 +25,20 @@ base::Status check_version_policy(const ModelVersionPolicy& policy) {
   return {};
 }
 
-std::vector<int64_t> selected_versions(const ModelVersionPolicy& policy,
-                                       std::span<const int64_t> available) {
-  std::vector<int64_t> versions(available.begin(), available.end());
-  std::sort(versions.begin(), versions.end());
-  versions.erase(std::unique(versions.begin(), versions.end()), versions.end());
-  switch (policy.policy_choice_case()) {
-    case ModelVersionPolicy::kAll:
-      return versions;
-    case ModelVersionPolicy::kSpecific: {
-      const auto& wanted = policy.specific().versions();
-      std::erase_if(versions, [&](int64_t version) {
-        return std::find(wanted.begin(), wanted.end(), version) == wanted.end();
-      });
-      return versions;
+std::set<int64_t> selected_versions(const ModelVersionPolicy& policy,
+                                    const std::set<int64_t>& available) {
+  if (policy.has_all()) return available;
+  if (policy.has_specific()) {
+    std::set<int64_t> selected;
+    for (const int64_t version : policy.specific().versions()) {
+      if (available.contains(version)) selected.insert(version);
     }
-    case ModelVersionPolicy::kLatest:
-    case ModelVersionPolicy::POLICY_CHOICE_NOT_SET:
-      break;
+    return selected;
   }
-  const size_t count = policy.has_latest() ? policy.latest().num_versions() : 1;
-  if (versions.size() > count) {
-    versions.erase(versions.begin(), versions.end() - static_cast<std::ptrdiff_t>(count));
-  }
-  return versions;
+  const size_t count = policy.has_latest() ? std::max(policy.latest().num_versions(), 1U) : 1U;
+  auto first = available.end();
+  std::advance(first, -static_cast<std::ptrdiff_t>(std::min(count, available.size())));
+  return {first, available.end()};
 }
 
 }  // namespace supernova::model

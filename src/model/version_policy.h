@@ -2,8 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
+#include <set>
 
 #include "base/status.h"
 #include "model_config.pb.h"
@@ -13,9 +12,9 @@ namespace supernova::model {
 // INVALID_ARGUMENT for a policy that can select nothing. No policy is "the latest one".
 base::Status check_version_policy(const inference::ModelVersionPolicy& policy);
 
-// The selected versions of `available` (in any order), lowest first. Specific versions that are not
-// there are left out.
-std::vector<int64_t> selected_versions(const inference::ModelVersionPolicy& policy,
-                                       std::span<const int64_t> available);
+// The versions of `available` that the policy selects. Specific versions that are not there are
+// left out.
+std::set<int64_t> selected_versions(const inference::ModelVersionPolicy& policy,
+                                    const std::set<int64_t>& available);
 
 }  // namespace supernova::model

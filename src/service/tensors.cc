@@ -62,7 +62,7 @@ base::Status fetch_inputs(tensor::Request& request, const SharedMemory* shared_m
   return {};
 }
 
-base::Status shape_inputs(tensor::Request& request, const ModelConfig& config) {
+base::Result<uint32_t> shape_inputs(tensor::Request& request, const ModelConfig& config) {
   const int32_t max_batch_size = config.proto->max_batch_size();
   std::optional<int64_t> batch_size;
   for (Tensor& input : request.inputs) {
@@ -83,7 +83,7 @@ base::Status shape_inputs(tensor::Request& request, const ModelConfig& config) {
       SN_ASSIGN(input.shape, model::reshaped(input.shape, change->client, change->engine));
     }
   }
-  return {};
+  return static_cast<uint32_t>(batch_size.value_or(1));
 }
 
 base::Status check_outputs(const std::vector<RequestedOutput>& wanted, const ModelConfig& config) {

@@ -17,8 +17,9 @@ namespace supernova::service {
 base::Status fetch_inputs(tensor::Request& request, const SharedMemory* shared_memory);
 
 // The inputs of a validated request as the engine takes them: one batch size, not above the
-// configuration's, and the engine's shapes.
-base::Status shape_inputs(tensor::Request& request, const model::ModelConfig& config);
+// configuration's, and the engine's shapes. Returns the batch size; 1 for a model that does not
+// batch.
+base::Result<uint32_t> shape_inputs(tensor::Request& request, const model::ModelConfig& config);
 
 // Whether what is asked of the outputs can be done at all: before the model is run.
 base::Status check_outputs(const std::vector<tensor::RequestedOutput>& wanted,
