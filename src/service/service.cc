@@ -186,6 +186,7 @@ base::Result<std::vector<ModelStatistics>> Service::statistics(const Caller& cal
   std::vector<ModelStatistics> all;
   for (const auto& handle : handles) {
     if (handle->state() != model::VersionState::kReady) continue;
+    if (!may_see(caller, Api::kStatistics, handle->name())) continue;
     all.push_back(
         {handle->name(), std::to_string(handle->version()), handle->statistics().snapshot()});
   }
@@ -195,7 +196,11 @@ base::Result<std::vector<ModelStatistics>> Service::statistics(const Caller& cal
 base::Result<std::vector<model::IndexEntry>> Service::repository_index(const Caller& caller,
                                                                        bool only_ready) const {
   SN_TRY(check_right(caller, Api::kModelRepository, ""));
-  return models_.index(only_ready);
+  std::vector<model::IndexEntry> index = models_.index(only_ready);
+  std::erase_if(index, [&](const model::IndexEntry& entry) {
+    return !may_see(caller, Api::kModelRepository, entry.name);
+  });
+  return index;
 }
 
 void Service::load_model(const Caller& caller, std::string model, model::LoadRequest request,
