@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "model_config.pb.h"
+#include "service/access_log.h"
 #include "service/tensors.h"
 #include "tensor/bytes.h"
 
@@ -255,25 +257,44 @@ base::Result<tensor::Buffer> Service::shared_memory_part(const Caller& caller,
   return shared_memory_->part(name, offset, byte_size);
 }
 
-base::Result<TraceSettings> Service::trace_settings(const Caller&, std::string_view) const {
-  return absl::UnimplementedError("tracing is not served yet");
+base::Status Service::check_trace(const Caller& caller, std::string_view model) const {
+  SN_TRY(check_right(caller, Api::kTrace, model));
+  if (tracer_ == nullptr) return absl::UnavailableError("the server does not support tracing");
+  if (model.empty() || models_.find(model, "").ok()) return {};
+  return absl::InvalidArgumentError(base::str_cat("Request for unknown model : ", model));
 }
 
-base::Result<TraceSettings> Service::update_trace_settings(const Caller&, std::string_view,
-                                                           const TraceUpdate&) {
-  return absl::UnimplementedError("tracing is not served yet");
+base::Result<TraceSettings> Service::trace_settings(const Caller& caller,
+                                                    std::string_view model) const {
+  SN_TRY(check_trace(caller, model));
+  return tracer_->settings(model);
 }
 
-base::Result<LogSettings> Service::log_settings(const Caller&) const {
-  return absl::UnimplementedError("log settings are not served yet");
+base::Result<TraceSettings> Service::update_trace_settings(const Caller& caller,
+                                                           std::string_view model,
+                                                           const TraceUpdate& update) {
+  SN_TRY(check_trace(caller, model));
+  return tracer_->update(model, update);
 }
 
-base::Result<LogSettings> Service::update_log_settings(const Caller&, const LogSettings&) {
-  return absl::UnimplementedError("log settings are not served yet");
+base::Result<LogSettings> Service::log_settings(const Caller& caller) const {
+  SN_TRY(check_right(caller, Api::kLogging, ""));
+  return current_log_settings();
+}
+
+base::Result<LogSettings> Service::update_log_settings(const Caller& caller,
+                                                       const LogSettings& update) {
+  SN_TRY(check_right(caller, Api::kLogging, ""));
+  SN_TRY(apply_log_settings(update));
+  return current_log_settings();
 }
 
 void Service::infer(const Caller& caller, tensor::Request request, tensor::Completion done) {
   const auto arrived = std::chrono::steady_clock::now();
+  if (tracer_ != nullptr) done = tracer_->trace(request, arrived, std::move(done));
+  if (base::log_enabled(base::LogLevel::kDebug)) {
+    done = log_access(request, arrived, std::move(done));
+  }
   const auto refuse = [&](const base::Status& status) {
     done(request.id.empty() ? status
                             : base::Status(status.code(), base::str_cat("[request id: ", request.id,
@@ -335,7 +356,8 @@ void Service::infer(const Caller& caller, tensor::Request request, tensor::Compl
                       }
                       const auto total = std::chrono::steady_clock::now() - arrived;
                       if (!result.ok()) {
-                        handle->statistics().record_failure(total);
+                        const auto reason = model::failure_reason(result.status());
+                        handle->statistics().record_failure(total, reason);
                       } else {
                         handle->statistics().record_success(result->timing, total);
                         result->model_name = handle->name();
