@@ -1,7 +1,7 @@
 #include "model/model_plan.h"
 
-#include <algorithm>
 #include <functional>
+#include <set>
 
 #include "model/version_policy.h"
 
@@ -9,10 +9,6 @@ namespace supernova::model {
 namespace {
 
 constexpr std::string_view kLabelPrefix = "version_label.";
-
-bool has(const std::vector<int64_t>& versions, int64_t version) {
-  return std::find(versions.begin(), versions.end(), version) != versions.end();
-}
 
 // default_model_filename: one name inside the version's folder.
 base::Status check_file_name(const std::string& name) {
@@ -27,7 +23,7 @@ std::string model_path(const SeenModel& seen, const SeenVersion& version, const 
   return version.inner.empty() ? version.path : version.path + "/" + version.inner;
 }
 
-base::Status read_labels(const ModelPlan& plan, const std::vector<int64_t>& available,
+base::Status read_labels(const ModelPlan& plan, const std::set<int64_t>& available,
                          std::map<std::string, int64_t, std::less<>>& labels) {
   for (const auto& [key, value] : plan.config->parameters()) {
     if (!key.starts_with(kLabelPrefix)) continue;
@@ -38,7 +34,7 @@ base::Status read_labels(const ModelPlan& plan, const std::vector<int64_t>& avai
           base::str_cat("parameter '", key, "' must be version_label.NAME with a version's number ",
                         "as string_value, not '", value.string_value(), "'"));
     }
-    if (!has(available, version)) {
+    if (!available.contains(version)) {
       return absl::InvalidArgumentError(
           base::str_cat("parameter '", key, "' names version ", version, ", which is not there"));
     }
@@ -49,9 +45,9 @@ base::Status read_labels(const ModelPlan& plan, const std::vector<int64_t>& avai
 
 // Versions that the policy names and that aren't there.
 void warn_of_missing(const inference::ModelVersionPolicy& policy,
-                     const std::vector<int64_t>& available, std::vector<std::string>& warnings) {
+                     const std::set<int64_t>& available, std::vector<std::string>& warnings) {
   for (const int64_t version : policy.specific().versions()) {
-    if (!has(available, version)) {
+    if (!available.contains(version)) {
       warnings.push_back(
           base::str_cat("version_policy names version ", version, ", which is not there"));
     }
@@ -89,8 +85,8 @@ base::Result<ModelPlan> make_plan(const SeenModel& seen, std::optional<ParsedCon
     plan.config = std::make_shared<inference::ModelConfig>(std::move(config->config));
   }
   SN_TRY(check_version_policy(policy));
-  std::vector<int64_t> available;
-  for (const SeenVersion& version : seen.versions) available.push_back(version.number);
+  std::set<int64_t> available;
+  for (const SeenVersion& version : seen.versions) available.insert(version.number);
   if (available.empty()) {
     return absl::NotFoundError(base::str_cat("'", seen.place, "' holds no version"));
   }
@@ -98,14 +94,13 @@ base::Result<ModelPlan> make_plan(const SeenModel& seen, std::optional<ParsedCon
     warn_of_missing(policy, available, plan.warnings);
     SN_TRY(read_labels(plan, available, plan.labels));
   }
-  const std::set<int64_t> chosen = selected_versions(policy, {available.begin(), available.end()});
-  const std::vector<int64_t> selected(chosen.begin(), chosen.end());
+  const std::set<int64_t> selected = selected_versions(policy, available);
   if (selected.empty()) {
     return absl::NotFoundError(base::str_cat("version_policy selects none of the versions of '",
                                              seen.place, "': ", base::str_join(available, ", ")));
   }
   for (const SeenVersion& version : seen.versions) {
-    if (!has(selected, version.number)) continue;
+    if (!selected.contains(version.number)) continue;
     // Multiplication by an odd number keeps what differs different.
     const uint64_t mark =
         (version.fingerprint * 0x9e3779b97f4a7c15U + seen.fingerprint) * 0x9e3779b97f4a7c15U +

@@ -22,7 +22,7 @@ std::string_view version_state_name(VersionState state);
 // What a load took.
 struct VersionCost {
   std::chrono::nanoseconds load_duration{0};
-  uint64_t memory_bytes = 0;  // growth of the process while it loaded; at least the model's size
+  uint64_t memory_bytes = 0;  // as in LoadFacts, and at least the model's size
 };
 
 class ModelVersion {

@@ -1,10 +1,7 @@
 #include "model/open_version.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "base/log.h"
 #include "model/config_resolve.h"
@@ -24,11 +21,9 @@ namespace {
 
 const sn_device kCpu{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu"};
 
-uint64_t resident_bytes() {
-  uint64_t total = 0;
-  uint64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> total >> resident;
-  return resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+uint64_t memory_by_engine(const engine::Session& session) {
+  const auto info = session.info();
+  return info.ok() ? info->host_memory_bytes : 0;
 }
 
 // Parameters of the configuration are options of the importer and the engine; the command line's
@@ -67,8 +62,8 @@ base::Status try_first_run(const ModelVersion& version, engine::Session& session
   const base::Status status = warm_up(session);
   if (status.ok()) return {};
   if (warm_up_proves(session.signature())) return status;
-  SN_LOG(Warning, "model '{}' version {}: {} (zeros may not be an input it can take)",
-         version.name(), version.version(), base::message(status));
+  SN_LOG(Info, "model '{}' version {}: {} (zeros may not be an input it can take)", version.name(),
+         version.version(), base::message(status));
   return {};
 }
 
@@ -121,8 +116,7 @@ base::Status VersionOpener::open_session(Opened& opened) const {
 
 base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
                                  const LoadOptions& options) const {
-  const auto started = std::chrono::steady_clock::now();
-  const uint64_t resident_before = resident_bytes();
+  const LoadMeter meter;
   Opened opened;
   opened.options = merged_options(plan, options);
   opened.warnings = plan.warnings;
@@ -140,16 +134,18 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
     SN_LOG(Info, "model '{}': {}", version.name(), note);
   }
   if (options.warm_up) SN_TRY(try_first_run(version, *opened.session));
-  VersionCost cost;
-  const uint64_t resident = resident_bytes();
-  cost.memory_bytes = std::max(resident > resident_before ? resident - resident_before : 0,
-                               opened.imported.description.byte_size);
   // The queue's thread must not inherit the priority of a loader.
+  const uint64_t engine_bytes = memory_by_engine(*opened.session);
   std::unique_ptr<schedule::Scheduler> scheduler;
   steward_.run([&] {
     scheduler = std::make_unique<schedule::Scheduler>(std::move(opened.session), options.queue);
   });
-  cost.load_duration = std::chrono::steady_clock::now() - started;
+  const LoadFacts facts = meter.finish(engine_bytes);
+  version.statistics().record_load(facts);
+  VersionCost cost;
+  cost.load_duration = std::chrono::nanoseconds(facts.load_ns);
+  // Weights may be mapped, which no heap shows.
+  cost.memory_bytes = std::max(facts.memory_bytes, opened.imported.description.byte_size);
   version.become_ready(std::move(config), std::move(opened.imported.description),
                        std::move(scheduler), cost);
   SN_LOG(Info, "model '{}' version {} is ready on {} after {} ms", version.name(),

@@ -9,6 +9,8 @@
 #include <optional>
 #include <set>
 
+#include "model/config_text.h"
+
 namespace supernova::model {
 namespace {
 
@@ -16,7 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr int kMaxDepth = 16;
 constexpr size_t kMaxFiles = 100'000;
-constexpr uintmax_t kMaxConfigBytes = 4 << 20;
 
 // FNV-1a, 64 bit.
 class Fingerprint {
