@@ -217,7 +217,7 @@ TEST(EncodeTest, AlwaysRaw) {
       {"y", DataType::kInt16, {2}, tensor::Buffer::copy_of(std::string_view("abcd"))});
   response.outputs.push_back({"z", DataType::kFp32, {0}, tensor::Buffer::allocate(0)});
   inference::ModelInferResponse message;
-  ASSERT_TRUE(encode_response(response, message).ok());
+  ASSERT_TRUE(encode_response(response, {}, message).ok());
   EXPECT_EQ(message.model_name(), "m");
   EXPECT_EQ(message.model_version(), "2");
   EXPECT_EQ(message.id(), "7");
