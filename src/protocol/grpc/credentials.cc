@@ -14,8 +14,10 @@ grpc_ssl_certificate_config_reload_status fetch(void* user_data,
   const std::shared_ptr<const tls::TlsMaterial> material = files->current();
   if (material->generation == generation) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair{material->key.c_str(), material->certificate_chain.c_str()};
-  *config = grpc_ssl_server_certificate_config_create(
-      material->client_ca.empty() ? nullptr : material->client_ca.c_str(), &pair, 1);
+  // gRPC insists on client roots, also where no client is asked; any certificate does then.
+  const std::string& roots =
+      material->client_ca.empty() ? material->certificate_chain : material->client_ca;
+  *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
   generation = material->generation;
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }

@@ -39,8 +39,8 @@ struct GrpcServerOptions {
   int max_concurrent_streams = 1024;                        // calls at a time on one connection
   // Requests of one ModelInfer stream at a time; the server stops reading the stream at that many.
   size_t max_stream_requests = 64;
-  // Bytes of all requests held at a time, beyond which requests are refused; 0 = half of the
-  // machine's memory.
+  // Bytes of all requests held at a time, beyond which requests are refused; 0 = a quarter of the
+  // machine's memory. As much again may be on its way in.
   uint64_t max_request_memory = 0;
   GrpcCompression response_compression = GrpcCompression::kNone;  // of inference
 

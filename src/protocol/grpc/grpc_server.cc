@@ -1,5 +1,7 @@
 #include "protocol/grpc/grpc_server.h"
 
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
@@ -8,6 +10,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/log.h"
 #include "base/net.h"
 #include "protocol/grpc/credentials.h"
 #include "protocol/grpc/inference_service.h"
@@ -16,11 +19,11 @@
 namespace supernova::protocol::grpc {
 namespace {
 
-uint64_t half_of_memory() {
+uint64_t quarter_of_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES);
   const long page_bytes = sysconf(_SC_PAGE_SIZE);
-  if (pages <= 0 || page_bytes <= 0) return std::numeric_limits<int64_t>::max();
-  return static_cast<uint64_t>(pages) / 2 * static_cast<uint64_t>(page_bytes);
+  if (pages <= 0 || page_bytes <= 0) return std::numeric_limits<int64_t>::max() / 4;
+  return static_cast<uint64_t>(pages) / 4 * static_cast<uint64_t>(page_bytes);
 }
 
 int milliseconds(std::chrono::milliseconds duration) {
@@ -40,12 +43,32 @@ void apply(const GrpcKeepalive& keepalive, ::grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, keepalive.max_ping_strikes);
 }
 
+// The libraries' own lines join the log. Most are about what clients did, such as a handshake that
+// failed.
+void log_of_libraries() {
+  gpr_set_log_function([](gpr_log_func_args* line) {
+    if (line->severity == GPR_LOG_SEVERITY_ERROR) {
+      SN_LOG(Info, "gRPC: {}", line->message);
+    } else {
+      SN_LOG(Debug, "gRPC: {}", line->message);
+    }
+  });
+  google::protobuf::SetLogHandler(
+      [](google::protobuf::LogLevel level, const char*, int, const std::string& line) {
+        if (level == google::protobuf::LOGLEVEL_FATAL) {
+          SN_LOG(Error, "protobuf: {}", line);
+        } else {
+          SN_LOG(Debug, "protobuf: {}", line);
+        }
+      });
+}
+
 class Server final : public GrpcServer {
  public:
   Server(const GrpcServerOptions& options, service::Service& service)
       : options_(options),
         memory_limit_(options.max_request_memory > 0 ? options.max_request_memory
-                                                     : half_of_memory()),
+                                                     : quarter_of_memory()),
         house_{service, options_, std::make_shared<RequestMemory>(memory_limit_)} {}
   ~Server() override { drain(std::chrono::steady_clock::now()); }
 
@@ -65,9 +88,10 @@ class Server final : public GrpcServer {
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams);
     apply(options_.keepalive, builder);
-    // What gRPC itself holds of messages that are still arriving; request memory counts whole ones.
+    // Request memory counts whole messages. Those still arriving are in gRPC's memory, which is
+    // bounded too, but only as a last resort: beyond it gRPC resets calls, whichever they are.
     ::grpc::ResourceQuota quota("supernova");
-    builder.SetResourceQuota(quota.Resize(memory_limit_));
+    builder.SetResourceQuota(quota.Resize(2 * memory_limit_));
     builder.SetMaxReceiveMessageSize(options_.max_receive_bytes);
     builder.SetMaxSendMessageSize(std::numeric_limits<int>::max());
     builder.RegisterService(&inference_);
@@ -106,6 +130,7 @@ class Server final : public GrpcServer {
 base::Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOptions& options,
                                                             service::Service& service) {
   auto server = std::make_unique<Server>(options, service);
+  log_of_libraries();
   SN_TRY(guarded([&] { return server->start(); }));
   return std::unique_ptr<GrpcServer>(std::move(server));
 }

@@ -42,14 +42,14 @@ class StreamCall final : public StreamReactor, public std::enable_shared_from_th
     std::shared_ptr<Slot> slot;
     {
       std::lock_guard lock(mutex_);
-      reading_ = false;
       if (!ok) half_closed_ = true;
       if (ok && !ended_) slot = slots_.emplace_back(std::make_shared<Slot>());
     }
-    // Outside the lock: the answer may come before this returns. Requests enter the queue in their
-    // order because the next one is read only afterwards.
+    // Outside the lock: the answer may come before this returns. `incoming_` stays this function's
+    // until reading_ is off, and so requests enter the queue in their order.
     if (slot != nullptr) begin(slot);
     std::lock_guard lock(mutex_);
+    reading_ = false;
     advance();
   }
 
@@ -159,7 +159,7 @@ class StreamCall final : public StreamReactor, public std::enable_shared_from_th
   std::shared_ptr<StreamCall> self_;
 
   std::mutex mutex_;
-  ModelInferRequest incoming_;               // gRPC's while reading_
+  ModelInferRequest incoming_;               // of the read and who begins it, while reading_
   std::deque<std::shared_ptr<Slot>> slots_;  // in the order of requests
   std::shared_ptr<Slot> written_;            // whose message gRPC is writing
   bool reading_ = false;
