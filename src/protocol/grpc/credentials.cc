@@ -9,28 +9,28 @@ namespace {
 // Called by gRPC before each handshake, one at a time for a listener.
 grpc_ssl_certificate_config_reload_status fetch(void* user_data,
                                                 grpc_ssl_server_certificate_config** config) {
-  auto& [files, generation] = *static_cast<std::pair<tls::TlsFiles*, uint64_t>*>(user_data);
-  files->poll();
-  const std::shared_ptr<const tls::TlsMaterial> material = files->current();
-  if (material->generation == generation) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+  auto& source = *static_cast<CertificateSource*>(user_data);
+  source.files->poll();
+  const std::shared_ptr<const tls::TlsMaterial> material = source.files->current();
+  if (material->generation == source.given) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair{material->key.c_str(), material->certificate_chain.c_str()};
   // gRPC insists on client roots, also where no client is asked; any certificate does then.
   const std::string& roots =
       material->client_ca.empty() ? material->certificate_chain : material->client_ca;
   *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
-  generation = material->generation;
+  source.given = material->generation;
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
 // gRPC's C++ side has no credentials that ask for their files again; its C side has.
 class ReloadingCredentials final : public ::grpc::ServerCredentials {
  public:
-  explicit ReloadingCredentials(tls::TlsFiles& files) : seen_(&files, 0) {
-    const bool wants_client = !files.current()->client_ca.empty();
+  explicit ReloadingCredentials(CertificateSource& source) {
+    const bool wants_client = !source.files->current()->client_ca.empty();
     auto* const options = grpc_ssl_server_credentials_create_options_using_config_fetcher(
         wants_client ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                      : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
-        &fetch, &seen_);
+        &fetch, &source);
     credentials_ = grpc_ssl_server_credentials_create_with_options(options);
   }
   ~ReloadingCredentials() override { grpc_server_credentials_release(credentials_); }
@@ -43,14 +43,13 @@ class ReloadingCredentials final : public ::grpc::ServerCredentials {
     return grpc_server_add_http2_port(server, address.c_str(), credentials_);
   }
 
-  std::pair<tls::TlsFiles*, uint64_t> seen_;  // and the generation that gRPC has
   grpc_server_credentials* credentials_ = nullptr;
 };
 
 }  // namespace
 
-std::shared_ptr<::grpc::ServerCredentials> make_tls_credentials(tls::TlsFiles& files) {
-  return std::make_shared<ReloadingCredentials>(files);
+std::shared_ptr<::grpc::ServerCredentials> make_tls_credentials(CertificateSource& source) {
+  return std::make_shared<ReloadingCredentials>(source);
 }
 
 }  // namespace supernova::protocol::grpc

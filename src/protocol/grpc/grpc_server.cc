@@ -74,7 +74,7 @@ class Server final : public GrpcServer {
 
   base::Status start() {
     if (options_.tls) {
-      SN_ASSIGN(tls_files_, tls::TlsFiles::open(*options_.tls));
+      SN_ASSIGN(certificates_.files, tls::TlsFiles::open(*options_.tls));
     }
     SN_TRY(check_port(options_.host, options_.port));
     // Liveness: serving for as long as the process takes calls.
@@ -83,7 +83,7 @@ class Server final : public GrpcServer {
     ::grpc::ServerBuilder builder;
     builder.AddListeningPort(
         base::host_and_port(options_.host, options_.port),
-        tls_files_ ? make_tls_credentials(*tls_files_) : ::grpc::InsecureServerCredentials(),
+        options_.tls ? make_tls_credentials(certificates_) : ::grpc::InsecureServerCredentials(),
         &port);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams);
@@ -120,7 +120,7 @@ class Server final : public GrpcServer {
   const CallHouse house_;
   OpenStreams streams_;
   InferenceService inference_{house_, streams_};
-  std::unique_ptr<tls::TlsFiles> tls_files_;
+  CertificateSource certificates_;
   std::unique_ptr<::grpc::Server> server_;  // first to go
   uint16_t port_ = 0;
 };
