@@ -17,7 +17,7 @@ std::string certificate_identity(const CallbackServerContext& context) {
   const auto peer = context.auth_context();
   if (peer == nullptr || !peer->IsPeerAuthenticated()) return "";
   for (const char* property :
-       {GRPC_X509_CN_PROPERTY_NAME, GRPC_PEER_URI_PROPERTY_NAME, GRPC_PEER_DNS_PROPERTY_NAME}) {
+       {GRPC_PEER_URI_PROPERTY_NAME, GRPC_PEER_DNS_PROPERTY_NAME, GRPC_X509_CN_PROPERTY_NAME}) {
     const auto values = peer->FindPropertyValues(property);
     if (!values.empty() && !values.front().empty()) return std::string(view(values.front()));
   }
@@ -95,7 +95,7 @@ base::Result<tensor::Request> read_request(const CallHouse& house, const service
   request.trace_context = metadata_value(context, "traceparent");
   if (house.options.forward_header) {
     for (const auto& [key, value] : context.client_metadata()) {
-      house.options.forward_header(view(key), view(value), request.parameters);
+      SN_TRY(house.options.forward_header(view(key), view(value), request.parameters));
     }
   }
   return request;

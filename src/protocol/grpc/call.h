@@ -37,8 +37,8 @@ base::Status guarded(Body body) {
   }
 }
 
-// Who a call's metadata and client certificate say it comes from. The certificate's identity is its
-// common name, else its first URI, else its first DNS name.
+// Who a call's metadata and client certificate say it comes from. The certificate's identity is the
+// first URI among its alternative names, else the first DNS name, else its common name.
 base::Result<service::Caller> admit(const service::Service& service, service::Api api,
                                     const ::grpc::CallbackServerContext& context);
 

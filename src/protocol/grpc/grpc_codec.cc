@@ -120,15 +120,6 @@ base::Result<Buffer> aligned(Buffer bytes, DataType type) {
   return copy;
 }
 
-// Bytes that the client can still write to. Those whose content is checked before it is used are
-// copied, so that they stay what was checked.
-base::Result<Buffer> settled(const Buffer& region, DataType type) {
-  if (type != DataType::kBytes && type != DataType::kBool) return aligned(region, type);
-  Buffer copy = Buffer::copy_of(region.bytes());
-  if (copy.data() == nullptr && region.size() > 0) return out_of_memory(region.size());
-  return copy;
-}
-
 // Name, datatype and shape.
 base::Result<Tensor> read_head(const InputMessage& message) {
   Tensor input;
@@ -176,7 +167,7 @@ class InputReader {
       if (from.has_contents()) {
         return invalid("'contents' must not be set for an input in shared memory");
       }
-      SN_ASSIGN(input.buffer, settled(*std::move(region), input.data_type));
+      input.buffer = *std::move(region);
       return input;
     }
     if (message_->raw_input_contents_size() == 0) {
@@ -244,20 +235,6 @@ void fill_parameter(const tensor::Parameter& value, inference::InferParameter& m
   if (const auto* text = std::get_if<std::string>(&value)) message.set_string_param(*text);
 }
 
-// Puts an output where the client wants it, unless the engine has written it there already.
-base::Status place(const Tensor& output, Buffer destination) {
-  const size_t size = output.buffer.size();
-  if (size > destination.size()) {
-    return invalid(base::str_cat("output '", output.name, "' has ", size,
-                                 " bytes, but the shared memory given for it only ",
-                                 destination.size()));
-  }
-  if (output.buffer.data() != destination.data() && size > 0) {
-    std::memcpy(destination.data(), output.buffer.data(), size);
-  }
-  return {};
-}
-
 }  // namespace
 
 base::Result<tensor::Request> decode_request(std::shared_ptr<ModelInferRequest> message,
@@ -320,7 +297,6 @@ base::Status encode_response(const tensor::Response& response,
     to.set_datatype(std::string(tensor::data_type_name(output.data_type)));
     to.mutable_shape()->Add(output.shape.begin(), output.shape.end());
     if (is_placed(i)) {
-      SN_TRY(place(output, destinations[i]));
       message.add_raw_output_contents();
       continue;
     }

@@ -15,7 +15,8 @@
 
 namespace supernova::protocol::grpc {
 
-// Finds `byte_size` bytes at `offset` of a shared memory region.
+// Finds `byte_size` bytes at `offset` of a shared memory region. They are handed on and never
+// looked at here: their writer can change them, or take them away, at any moment.
 using SharedMemoryPart = std::function<base::Result<tensor::Buffer>(
     std::string_view region, uint64_t offset, uint64_t byte_size)>;
 
@@ -30,8 +31,8 @@ base::Result<tensor::Request> decode_request(std::shared_ptr<inference::ModelInf
 std::vector<tensor::Buffer> destinations_of(const tensor::Request& request);
 
 // Fills `message`, always with raw_output_contents; the entry of an output that has a destination
-// is empty, and its bytes are there. RESOURCE_EXHAUSTED when the others don't fit in one gRPC
-// message (2 GiB).
+// is empty, because the service has put its bytes there. RESOURCE_EXHAUSTED when the others don't
+// fit in one gRPC message (2 GiB).
 base::Status encode_response(const tensor::Response& response,
                              const std::vector<tensor::Buffer>& destinations,
                              inference::ModelInferResponse& message);

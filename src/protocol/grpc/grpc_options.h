@@ -45,8 +45,9 @@ struct GrpcServerOptions {
   GrpcCompression response_compression = GrpcCompression::kNone;  // of inference
 
   // Called with each entry of an inference call's metadata (keys are in lower case); puts into the
-  // request's parameters what the model is to see. From many threads.
-  std::function<void(std::string_view key, std::string_view value, tensor::Parameters& parameters)>
+  // request's parameters what the model is to see. An error refuses the request. From many threads.
+  std::function<base::Status(std::string_view key, std::string_view value,
+                             tensor::Parameters& parameters)>
       forward_header;
 };
 

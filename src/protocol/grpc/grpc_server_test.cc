@@ -367,8 +367,10 @@ TEST_F(GrpcServerTest, CredentialsComeFromTheMetadata) {
 
 TEST_F(GrpcServerTest, ForwardedMetadataBecomesParameters) {
   options_.forward_header = [](std::string_view key, std::string_view value,
-                               tensor::Parameters& parameters) {
+                               tensor::Parameters& parameters) -> base::Status {
+    if (key == "x-wrong") return absl::InvalidArgumentError("not this");
     if (key.starts_with("x-for-")) parameters[std::string(key)] = std::string(value);
+    return {};
   };
   restart();
   held_model().let_go();
@@ -379,6 +381,10 @@ TEST_F(GrpcServerTest, ForwardedMetadataBecomesParameters) {
   EXPECT_EQ(held_model().parameters.count("x-for-model"), 1u);
   EXPECT_EQ(held_model().parameters["x-for-model"], "7");
   EXPECT_EQ(held_model().parameters.count("x-other"), 0u);
+  ::grpc::ClientContext wrong;
+  wrong.AddMetadata("x-wrong", "9");
+  EXPECT_EQ(stub_->ModelInfer(&wrong, held_request(), &response_).error_code(),
+            StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(GrpcServerTest, AnExpiredTimeoutEndsAQueuedRequest) {

@@ -120,6 +120,7 @@ TEST_F(StreamTest, NotMoreRequestsAtATimeThanTheBound) {
   std::atomic<int> taken{0};
   options_.forward_header = [&](std::string_view key, std::string_view, tensor::Parameters&) {
     if (key == "count") ++taken;
+    return base::Status();
   };
   restart();
   context_.AddMetadata("count", "me");

@@ -72,11 +72,18 @@ TEST_F(TlsTest, OnlyEncrypted) {
 TEST_F(TlsTest, ClientsWithCertificates) {
   ask_for_clients();
   restart();
-  const TestCertificate known = make_certificate(
-      {.common_name = "camera-7", .alternative_names = "DNS:camera", .issuer = &authority_});
+  const TestCertificate known =
+      make_certificate({.common_name = "camera-7",
+                        .alternative_names = "DNS:camera,URI:spiffe://here/camera",
+                        .issuer = &authority_});
   const ::grpc::Status status = call(server_certificate_, &known);
   EXPECT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(access_.certificate, "camera-7");
+  EXPECT_EQ(access_.certificate, "spiffe://here/camera");
+
+  const TestCertificate named = make_certificate(
+      {.common_name = "camera-8", .alternative_names = "IP:127.0.0.1", .issuer = &authority_});
+  EXPECT_TRUE(call(server_certificate_, &named).ok());
+  EXPECT_EQ(access_.certificate, "camera-8");
 
   EXPECT_EQ(call(server_certificate_).error_code(), StatusCode::UNAVAILABLE);
   const TestCertificate stranger = make_certificate({.common_name = "camera-7"});
