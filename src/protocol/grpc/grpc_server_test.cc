@@ -9,7 +9,7 @@
 #include <future>
 #include <thread>
 
-#include "protocol/grpc/testing/test_server.h"
+#include "support/grpc_test_server.h"
 
 // Defined by gRPC, used by its own tests only.
 grpc_compression_algorithm grpc_call_test_only_get_compression_algorithm(grpc_call* call);

@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "protocol/grpc/testing/test_server.h"
+#include "support/grpc_test_server.h"
 
 namespace supernova::protocol::grpc {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <fstream>
 
-#include "protocol/grpc/testing/test_server.h"
 #include "support/certificates.h"
+#include "support/grpc_test_server.h"
 
 namespace supernova::protocol::grpc {
 namespace {

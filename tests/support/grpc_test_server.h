@@ -1,4 +1,4 @@
-// For the tests of this folder: a server with real models and one model that is held, called
+// For the tests of the gRPC front end: a server with real models and one model that is held, called
 // through real channels.
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "protocol/grpc/testing/test_server.h"
+#include "support/grpc_test_server.h"
 
 #include <unistd.h>
 
