@@ -86,8 +86,7 @@ std::string compare_array(const std::string& where, const json::array& expected,
     return differs(where, base::str_cat(expected.size(), " elements"), json::serialize(actual));
   }
   for (size_t i = 0; i < expected.size(); ++i) {
-    const std::string inner =
-        compare_value(base::str_cat(where, "/", i), expected[i], actual[i]);
+    const std::string inner = compare_value(base::str_cat(where, "/", i), expected[i], actual[i]);
     if (!inner.empty()) return inner;
   }
   return "";
@@ -105,10 +104,10 @@ std::string compare_value(const std::string& where, const json::value& expected,
   if (expected.is_array() && actual.is_array()) {
     return compare_array(where, expected.get_array(), actual.get_array());
   }
-  const bool same = expected.is_number() && actual.is_number()
-                        ? expected == actual || expected.to_number<double>() ==
-                                                    actual.to_number<double>()
-                        : expected == actual;
+  const bool same =
+      expected.is_number() && actual.is_number()
+          ? expected == actual || expected.to_number<double>() == actual.to_number<double>()
+          : expected == actual;
   return same ? "" : differs(where, json::serialize(expected), json::serialize(actual));
 }
 

@@ -18,9 +18,10 @@ using google::protobuf::Message;
 using MessagePtr = std::unique_ptr<Message>;
 
 constexpr std::array<std::string_view, 17> kCodes = {
-    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
-    "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"};
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
 
 MessagePtr new_message(const Descriptor* type) {
   return MessagePtr(
@@ -117,8 +118,8 @@ std::string compare_replies(const Part& expected, const Descriptor* type,
 std::string play_grpc(const std::shared_ptr<grpc::Channel>& channel, const Exchange& exchange) {
   const std::string method = exchange.request.words.size() > 1 ? exchange.request.words[1] : "";
   // Named, so that the definition is linked in.
-  const auto* const service = inference::ServerLiveRequest::descriptor()->file()->FindServiceByName(
-      "GRPCInferenceService");
+  const auto* const service =
+      inference::ServerLiveRequest::descriptor()->file()->FindServiceByName("GRPCInferenceService");
   const auto* const found = service->FindMethodByName(method);
   if (found == nullptr) return base::str_cat("there is no method '", method, "'");
   const auto requests = parse_messages(exchange.request.body, found->input_type());

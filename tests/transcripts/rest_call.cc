@@ -87,7 +87,8 @@ base::Result<RestReply> parse_reply(const std::string& text) {
     const size_t colon = line.find(':');
     std::string name = line.substr(0, colon);
     for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    const size_t value = colon == std::string::npos ? colon : line.find_first_not_of(' ', colon + 1);
+    const size_t value =
+        colon == std::string::npos ? colon : line.find_first_not_of(' ', colon + 1);
     reply.headers.emplace_back(name, value == std::string::npos ? "" : line.substr(value));
     at = end + 2;
   }
@@ -117,9 +118,8 @@ base::Result<RestReply> call_rest(const std::string& address, const Part& reques
   std::string text = base::str_cat(request.words[0], " ", request.words[1],
                                    " HTTP/1.1\r\nHost: ", address, "\r\nConnection: close\r\n");
   for (const auto& [name, value] : request.headers) {
-    const std::string sent = value == "{{json}}" && !pieces.empty()
-                                 ? std::to_string(pieces[0].content.size())
-                                 : value;
+    const std::string sent =
+        value == "{{json}}" && !pieces.empty() ? std::to_string(pieces[0].content.size()) : value;
     text += base::str_cat(name, ": ", sent, "\r\n");
   }
   if (request.words[0] != "GET" || !body.empty()) {

@@ -127,8 +127,8 @@ base::Result<std::vector<Piece>> parse_body(std::string_view body) {
   if (!is_piece(body)) {
     const bool json = body[0] == '{' || (body[0] == '[');
     const bool wildcard = body.starts_with("{{");
-    pieces.push_back({json && !wildcard ? Piece::Kind::kJson : Piece::Kind::kText,
-                      std::string(body)});
+    pieces.push_back(
+        {json && !wildcard ? Piece::Kind::kJson : Piece::Kind::kText, std::string(body)});
     return pieces;
   }
   std::istringstream in{std::string(body)};
