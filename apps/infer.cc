@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -18,6 +19,7 @@
 #include "tensor/bytes.h"
 #include "tensor/json_tensor.h"
 #include "tensor/npy.h"
+#include "tensor_folder.h"
 
 namespace supernova::apps {
 namespace {
@@ -39,6 +41,13 @@ std::string input_names(const std::vector<TensorInfo>& inputs) {
   std::vector<std::string> names;
   for (const TensorInfo& info : inputs) names.push_back("'" + info.name + "'");
   return base::str_join(names, ", ");
+}
+
+// Whether an input or output is no tensor in the model: its BYTES are whole tensor files.
+bool is_wrapped(std::string_view name, const std::vector<TensorInfo>& described) {
+  return std::any_of(described.begin(), described.end(), [&](const TensorInfo& info) {
+    return info.name == name && !info.model_type.empty();
+  });
 }
 
 struct NamedFile {
@@ -112,6 +121,21 @@ base::Result<Tensor> read_input(const NamedFile& named, const tensor::Options& o
   return tensor;
 }
 
+// Nothing where the size may vary, else tensors without elements.
+Tensor empty_wrapped(const TensorInfo& info) {
+  Tensor tensor;
+  tensor.name = info.name;
+  tensor.data_type = DataType::kBytes;
+  int64_t count = 1;
+  for (const int64_t size : info.shape) {
+    tensor.shape.push_back(std::max<int64_t>(size, 0));
+    count *= tensor.shape.back();
+  }
+  tensor.buffer = tensor::pack_bytes(
+      std::vector<std::string>(static_cast<size_t>(count), "{\"shape\":[0],\"data\":[]}"));
+  return tensor;
+}
+
 base::Result<Tensor> zeros(const TensorInfo& info) {
   Tensor tensor;
   tensor.name = info.name;
@@ -134,17 +158,32 @@ base::Result<Tensor> zeros(const TensorInfo& info) {
 
 base::Result<tensor::Request> make_request(const InferOptions& options,
                                            const model::ModelConfig& config,
+                                           const std::vector<TensorInfo>& described,
                                            const tensor::Options& load_options) {
   tensor::Request request;
   request.model_name = config.proto->name();
+  std::map<const TensorInfo*, std::vector<std::string>> wrapped;
   for (const std::string& argument : options.inputs) {
     SN_ASSIGN(const NamedFile named, split_input(argument, config.inputs));
+    if (is_wrapped(named.input->name, described)) {
+      wrapped[named.input].push_back(named.file);
+      continue;
+    }
     SN_ASSIGN(Tensor tensor, read_input(named, load_options));
+    request.inputs.push_back(std::move(tensor));
+  }
+  for (const auto& [info, files] : wrapped) {
+    SN_ASSIGN(Tensor tensor, read_tensor_files(files, info->shape));
+    tensor.name = info->name;
     request.inputs.push_back(std::move(tensor));
   }
   if (options.inputs.empty()) {
     for (const TensorInfo& info : config.inputs) {
       if (info.optional) continue;
+      if (is_wrapped(info.name, described)) {
+        request.inputs.push_back(empty_wrapped(info));
+        continue;
+      }
       SN_ASSIGN(Tensor tensor, zeros(info));
       request.inputs.push_back(std::move(tensor));
     }
@@ -180,7 +219,24 @@ std::string file_stem(std::string_view name, std::set<std::string>& taken) {
   return unique;
 }
 
+base::Status write_output(const Tensor& output, const std::string& path) {
+  std::string content;
+  if (output.data_type == DataType::kBytes) {
+    SN_ASSIGN(content, tensor::format_json_tensor(output));
+  } else {
+    SN_ASSIGN(content, tensor::format_npy(output));
+  }
+  std::ofstream stream(path, std::ios::binary);
+  stream << content;
+  stream.close();
+  if (stream) return {};
+  return absl::UnavailableError(
+      base::str_cat("output file '", path, "' can't be written: ", std::strerror(errno)));
+}
+
+// A file for each output, a folder for one that is no tensor in the model.
 base::Result<std::vector<std::string>> write_outputs(const tensor::Response& response,
+                                                     const std::vector<TensorInfo>& described,
                                                      const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -191,23 +247,13 @@ base::Result<std::vector<std::string>> write_outputs(const tensor::Response& res
   std::set<std::string> taken;
   std::vector<std::string> files;
   for (const Tensor& output : response.outputs) {
-    const bool strings = output.data_type == DataType::kBytes;
-    std::string content;
-    if (strings) {
-      SN_ASSIGN(content, tensor::format_json_tensor(output));
-    } else {
-      SN_ASSIGN(content, tensor::format_npy(output));
-    }
-    const auto path = std::filesystem::path(folder) /
-                      (file_stem(output.name, taken) + (strings ? ".json" : ".npy"));
-    std::ofstream stream(path, std::ios::binary);
-    stream << content;
-    stream.close();
-    if (!stream) {
-      return absl::UnavailableError(base::str_cat("output file '", path.string(),
-                                                  "' can't be written: ", std::strerror(errno)));
-    }
-    files.push_back(path.string());
+    const bool wrapped = is_wrapped(output.name, described);
+    const char* const extension = wrapped                                ? ""
+                                  : output.data_type == DataType::kBytes ? ".json"
+                                                                         : ".npy";
+    files.push_back(std::filesystem::path(folder) / (file_stem(output.name, taken) + extension));
+    SN_TRY(wrapped ? write_tensor_folder(output, files.back())
+                   : write_output(output, files.back()));
   }
   return files;
 }
@@ -276,8 +322,27 @@ std::string preview(const Tensor& tensor) {
   return out + (tensor.buffer.size() / size > count ? " ..." : "");
 }
 
-void print_result(const tensor::Response& response, const std::vector<std::string>& files,
-                  const std::vector<double>& milliseconds, bool json) {
+// The first few of the tensors that the elements are: "FP32 [2] 1 2; FP32 [1] 3".
+std::string preview_wrapped(const Tensor& tensor) {
+  constexpr size_t kShown = 4;
+  const auto count = tensor::element_count(tensor.shape);
+  const auto elements = tensor::unpack_bytes(tensor.buffer.view(), count.ok() ? *count : 0);
+  std::string out;
+  for (size_t i = 0; elements.ok() && i < std::min(kShown, elements->size()); ++i) {
+    const std::string_view content = (*elements)[i];
+    const auto one = content.starts_with('{')
+                         ? tensor::parse_json_tensor(content, DataType::kBytes, "")
+                         : tensor::parse_npy(content, "");
+    if (!one.ok()) continue;
+    out += base::str_cat(i > 0 ? "; " : "", tensor::data_type_name(one->data_type), " ",
+                         tensor::shape_to_string(one->shape), " ", preview(*one));
+  }
+  return out + (elements.ok() && elements->size() > kShown ? "; ..." : "");
+}
+
+void print_result(const tensor::Response& response, const std::vector<TensorInfo>& described,
+                  const std::vector<std::string>& files, const std::vector<double>& milliseconds,
+                  bool json) {
   std::vector<double> sorted = milliseconds;
   std::sort(sorted.begin(), sorted.end());
   const double median = sorted[sorted.size() / 2];
@@ -287,8 +352,10 @@ void print_result(const tensor::Response& response, const std::vector<std::strin
       std::printf("%s %s %s", output.name.c_str(),
                   std::string(tensor::data_type_name(output.data_type)).c_str(),
                   tensor::shape_to_string(output.shape).c_str());
-      std::printf(files.empty() ? ": %s\n" : " -> %s\n",
-                  files.empty() ? preview(output).c_str() : files[i].c_str());
+      std::printf(files.empty() ? ": %s\n" : " -> %s\n", !files.empty() ? files[i].c_str()
+                                                         : is_wrapped(output.name, described)
+                                                             ? preview_wrapped(output).c_str()
+                                                             : preview(output).c_str());
     }
     if (milliseconds.size() > 1) {
       std::printf("%zu runs: median %.3f ms, best %.3f ms\n", sorted.size(), median,
@@ -325,7 +392,10 @@ base::Status infer(const InferOptions& options) {
   SN_TRY(house.models.load(source, load));
   service::Service service(house.models);
   SN_ASSIGN(const model::ModelConfig config, service.model_config({}, source.name, ""));
-  SN_ASSIGN(const tensor::Request request, make_request(options, config, load.options));
+  SN_ASSIGN(const model::VersionHandle version, house.models.find(source.name, ""));
+  const tensor::ModelDescription& described = version->description();
+  SN_ASSIGN(const tensor::Request request,
+            make_request(options, config, described.inputs, load.options));
 
   base::Result<tensor::Response> response = absl::InternalError("nothing was run");
   std::vector<double> milliseconds;
@@ -339,9 +409,9 @@ base::Status infer(const InferOptions& options) {
   }
   std::vector<std::string> files;
   if (!options.output_dir.empty()) {
-    SN_ASSIGN(files, write_outputs(*response, options.output_dir));
+    SN_ASSIGN(files, write_outputs(*response, described.outputs, options.output_dir));
   }
-  print_result(*response, files, milliseconds, options.json);
+  print_result(*response, described.outputs, files, milliseconds, options.json);
   return {};
 }
 
@@ -354,11 +424,14 @@ void add_infer(CLI::App& app, int& exit_code) {
   command
       ->add_option("--input", options->inputs,
                    "Input from FILE: .npy, .json {\"shape\":[...],\"data\":[...]}, or a picture; "
-                   "zeros without any")
+                   "zeros without any. A sequence: one --input for each tensor of it, or a folder "
+                   "of 0.npy, 1.npy, ...")
       ->type_name("[NAME=]FILE")
       ->expected(1)
       ->take_all();
-  command->add_option("--output-dir", options->output_dir, "Write one file per output here")
+  command
+      ->add_option("--output-dir", options->output_dir,
+                   "Write one file per output here; a sequence as a folder")
       ->type_name("DIR");
   command->add_option("--repeat", options->repeat, "Run N times and print the median time")
       ->type_name("N")

@@ -8,6 +8,7 @@ find_package(gRPC CONFIG REQUIRED)
 add_library(supernova_absl INTERFACE)
 target_link_libraries(supernova_absl INTERFACE absl::status absl::statusor absl::strings absl::any_invocable
                       absl::inlined_vector)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
 pkg_check_modules(FMT REQUIRED IMPORTED_TARGET fmt)
 pkg_check_modules(SPDLOG REQUIRED IMPORTED_TARGET spdlog)

@@ -37,6 +37,11 @@ void Scheduler::enqueue(tensor::Request request, tensor::Completion done) {
                                             request.model_name, "'")));
 }
 
+size_t Scheduler::queued() const {
+  std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
 void Scheduler::work() {
   std::unique_lock lock(mutex_);
   while (true) {

@@ -31,6 +31,8 @@ class Scheduler {
   // UNAVAILABLE when the queue is full or stopped; CANCELLED or DEADLINE_EXCEEDED when the request
   // no longer counts by the time its turn comes.
   void enqueue(tensor::Request request, tensor::Completion done);
+  // Requests that wait for their turn.
+  size_t queued() const;
   const engine::Session& session() const { return *session_; }
 
  private:
@@ -43,7 +45,7 @@ class Scheduler {
 
   std::unique_ptr<engine::Session> session_;
   SchedulerOptions options_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Item> queue_;
   bool stopping_ = false;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,8 +25,12 @@ enum class Api {
   kLogging,
   kMetrics,
 };
+inline constexpr size_t kApiCount = 10;
 // "health", "metadata", "inference", "model-config", "model-repository", ...
 std::string_view api_name(Api api);
+std::optional<Api> api_from_name(std::string_view name);
+// All names, for messages: "health, metadata, ...".
+std::string api_names();
 
 enum class Transport { kHttp, kGrpc };
 
@@ -38,7 +43,7 @@ struct Credentials {
   std::function<const std::string*(std::string_view)> header;
 };
 
-class Grants;  // what a principal may do
+class Grants;  // what a principal may do (access_grants.h)
 
 // Somebody known, or anybody where access control is off. Cheap to copy.
 struct Caller {
@@ -50,14 +55,19 @@ class AccessControl {
  public:
   virtual ~AccessControl() = default;
   // UNAUTHENTICATED for credentials that are missing, wrong or expired; PERMISSION_DENIED when the
-  // API is restricted and its header is absent (message: "This API is restricted, expecting header
-  // '<name>'").
+  // caller has no right on any part of `api`, or when the API is restricted and its header is
+  // absent (message: "This API is restricted, expecting header '<name>'").
   virtual base::Result<Caller> admit(Transport transport, Api api,
                                      const Credentials& credentials) const = 0;
 };
 
-// Whether `caller` may use `api` on a model ("" = not about one model). PERMISSION_DENIED names all
-// three.
+// Whether `caller` may use `api` on a model. `model` "" = a call that is not about one model
+// (index, statistics of all, server metadata): the API must be granted for some model, and what it
+// answers is filtered by may_see(). PERMISSION_DENIED names principal, API and model;
+// UNAUTHENTICATED where nobody is known who could be denied.
 base::Status check_right(const Caller& caller, Api api, std::string_view model);
+
+// Whether a line about `model` may stand in an answer to `caller`.
+bool may_see(const Caller& caller, Api api, std::string_view model);
 
 }  // namespace supernova::service

@@ -27,6 +27,10 @@ struct TensorInfo {
   std::vector<std::string> dim_names;  // a name per dimension, "" where it has none; may be empty
   bool optional = false;
   bool is_state = false;
+  // What it is in the model where that is no tensor: "sequence(tensor(float))". Each element of the
+  // BYTES tensor that stands for it is a whole tensor file, .npy or .json (docs/adr/0004). Known in
+  // a ModelDescription only.
+  std::string model_type;
 };
 
 }  // namespace supernova::tensor

@@ -39,6 +39,12 @@ def tensor_info(name, datatype, shape):
     return _bytes(1, name) + _bytes(2, _bytes(1, tensor))
 
 
+def sequence_info(name, datatype, optional=False):
+    """A graph input or output that is a sequence of tensors of any shape, or none."""
+    kind = _bytes(4, _bytes(1, _bytes(1, _number(1, ELEMENT_TYPE[datatype]))))
+    return _bytes(1, name) + _bytes(2, _bytes(9, _bytes(1, kind)) if optional else kind)
+
+
 def int_attribute(name, value):
     return _bytes(1, name) + _number(3, value) + _number(20, 2)
 

@@ -343,16 +343,6 @@ TEST_P(OnnxEngine, RefusesWhatItHasNoOperatorFor) {
 }
 
 TEST_P(OnnxEngine, RefusesTypesItCanNotServeByName) {
-  const auto refused = [&](const test::ValueType& type) {
-    Graph graph;
-    graph.input("strange", type).output("y", type).node("Identity", {"strange"}, {"y"});
-    return std::string(refusal(onnx_artefact(test::onnx_model(graph, {{"", 18}}))).message());
-  };
-  const auto floats_type = test::tensor_type(OnnxType::kFloat, {2});
-  const std::string sequence = refused(test::sequence_type(floats_type));
-  EXPECT_THAT(sequence, HasSubstr("'strange'"));
-  EXPECT_THAT(sequence, HasSubstr("sequence(tensor(float))"));
-  EXPECT_THAT(refused(test::optional_type(floats_type)), HasSubstr("optional(tensor(float))"));
   Graph graph;
   graph.input("indices", OnnxType::kInt64, {1})
       .input("strange", OnnxType::kFloat8E4M3FN, {1})

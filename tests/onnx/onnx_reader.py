@@ -1,6 +1,7 @@
 """Reads just enough of ONNX's protobuf messages to run its test data, with nothing but Python.
 
-Field numbers are those of the ONNX format (ModelProto, GraphProto, ValueInfoProto, TensorProto).
+Field numbers are those of the ONNX format (ModelProto, GraphProto, ValueInfoProto, TypeProto,
+TensorProto, SequenceProto, OptionalProto).
 """
 
 import struct
@@ -19,8 +20,9 @@ STRING, BF16 = 8, 16
 
 # data: bytes, little-endian and row-major, or a list of bytes where type is STRING
 Tensor = namedtuple("Tensor", "type shape data")
-# kind: "tensor", "sequence", "optional", "map", "sparse tensor"; type: of a tensor
-Value = namedtuple("Value", "name kind type")
+# wrappers: what the tensor is in, outermost first: "sequence", "optional"; "map" and "sparse tensor"
+# are only named. type: the tensor's element type
+Value = namedtuple("Value", "name wrappers type")
 
 
 def _varint(data, at):
@@ -99,20 +101,42 @@ def tensor(data):
     return Tensor(kind, shape, raw)
 
 
-def _value(data):
+def value(data, wrappers):
+    """A value of test data: a Tensor, a list for a sequence, None for an optional without value."""
+    if not wrappers:
+        return tensor(data)
+    inner = [content for field, content in fields(data) if field in (3, 5)]
+    inside = [value(content, wrappers[1:]) for content in inner]
+    if wrappers[0] == "sequence":
+        return inside
+    if wrappers[0] == "optional" and len(inside) <= 1:
+        return inside[0] if inside else None
+    raise ValueError(f"test data of a {wrappers[0]}")
+
+
+def _type(data):
+    """A TypeProto: (wrappers, element type)."""
+    wrappers, element = [], 0
+    kinds = {4: "sequence", 5: "map", 8: "sparse tensor", 9: "optional"}
+    for which, inner in fields(data):
+        if which == 1:
+            element = dict(fields(inner)).get(1, 0)
+        elif which in (4, 9):
+            wrappers, element = _type(dict(fields(inner)).get(1, b""))
+        if which in kinds:
+            wrappers = [kinds[which]] + wrappers
+    return wrappers, element
+
+
+def _value_info(data):
     """A ValueInfoProto."""
-    kinds = {1: "tensor", 4: "sequence", 5: "map", 8: "sparse tensor", 9: "optional"}
-    name, kind, element = "", "none", 0
-    for field, value in fields(data):
+    name, wrappers, element = "", [], 0
+    for field, content in fields(data):
         if field == 1:
-            name = value.decode()
+            name = content.decode()
         elif field == 2:
-            for which, inner in fields(value):
-                if which in kinds:
-                    kind = kinds[which]
-                    if which == 1:
-                        element = dict(fields(inner)).get(1, 0)
-    return Value(name, kind, element)
+            wrappers, element = _type(content)
+    return Value(name, wrappers, element)
 
 
 def model_values(data):
@@ -121,9 +145,9 @@ def model_values(data):
     inputs, outputs, initialised = [], [], set()
     for field, value in fields(graph):
         if field == 11:
-            inputs.append(_value(value))
+            inputs.append(_value_info(value))
         elif field == 12:
-            outputs.append(_value(value))
+            outputs.append(_value_info(value))
         elif field == 5:
             initialised.update(v.decode() for f, v in fields(value) if f == 8)
     return [i for i in inputs if i.name not in initialised], outputs

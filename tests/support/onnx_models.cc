@@ -22,6 +22,12 @@ std::string identity_model(tensor::DataType type, const Dims& dims) {
   return onnx_model(graph);
 }
 
+std::string identity_model(const ValueType& type) {
+  Graph graph;
+  graph.input("x", type).output("y", type).node("Identity", {"x"}, {"y"});
+  return onnx_model(graph, {{"", 18}});
+}
+
 std::string add_sub_model(const Dims& dims) {
   Graph graph;
   graph.input("INPUT0", OnnxType::kFloat, dims)

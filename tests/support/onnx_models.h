@@ -9,6 +9,8 @@ namespace supernova::test {
 
 // INPUT0 -> Identity -> OUTPUT0.
 std::string identity_model(tensor::DataType type, const Dims& dims);
+// x -> Identity -> y, of any type that Identity takes: sequences and optional values too.
+std::string identity_model(const ValueType& type);
 // OUTPUT0 = INPUT0 + INPUT1, OUTPUT1 = INPUT0 - INPUT1; FP32.
 std::string add_sub_model(const Dims& dims);
 // input [batch,16] -> 32 -> relu -> output [batch,4], weights from a fixed rule.

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "engine/onnxruntime/wrapped.h"
+
 namespace supernova::engine::onnxruntime {
 namespace {
 
@@ -153,6 +155,7 @@ base::Status Model::read_signature() {
   }
   SN_ASSIGN(outputs_, read_values(*runtime_, session_.get(), "output", ort.SessionGetOutputCount,
                                   ort.SessionGetOutputName, ort.SessionGetOutputTypeInfo));
+  for (ValueInfo& input : inputs_) SN_TRY(prepare_wrapped(*runtime_, input));
   wrong_shape_ = std::make_unique<std::atomic<bool>[]>(outputs_.size());
   return {};
 }
@@ -189,6 +192,13 @@ void Model::fill_info() {
 const ValueInfo* Model::find_output(const char* name, size_t& index) const {
   for (index = 0; index < outputs_.size(); ++index) {
     if (outputs_[index].name == name) return &outputs_[index];
+  }
+  return nullptr;
+}
+
+const ValueInfo* Model::find_wrapped(const char* name) const {
+  for (const ValueInfo& input : inputs_) {
+    if (input.form != Form::kTensor && input.name == name) return &input;
   }
   return nullptr;
 }

@@ -44,7 +44,10 @@ class Model {
   base::Status prepare_outputs(const sn_run& run, RunValues& values);
   base::Status call(RunValues& values);
   base::Status call_without_lent(RunValues& values);
+  base::Status deliver(const sn_run& run, RunValues& values) const;
   const ValueInfo* find_output(const char* name, size_t& index) const;
+  // The input of this name if it is no tensor, else null.
+  const ValueInfo* find_wrapped(const char* name) const;
 
   const Runtime* runtime_ = nullptr;
   SessionPtr session_;

@@ -1,19 +1,16 @@
 // Model::run: sn_run in, OrtApi::Run, sn_response out.
-#include <absl/container/inlined_vector.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "engine/onnxruntime/model.h"
 #include "engine/onnxruntime/strings.h"
+#include "engine/onnxruntime/values.h"
+#include "engine/onnxruntime/wrapped.h"
 
 namespace supernova::engine::onnxruntime {
 
 namespace {
 
-constexpr size_t kFew = 4;  // most models have no more inputs or outputs
-template <typename T>
-using Few = absl::InlinedVector<T, kFew>;
 using AlignedCopies = std::vector<std::unique_ptr<std::max_align_t[]>>;
 
 }  // namespace
@@ -24,6 +21,7 @@ struct Model::RunValues {
   Few<ValuePtr> inputs;
   // Copies of inputs that were not aligned to their element.
   AlignedCopies aligned;
+  std::vector<tensor::Tensor> decoded;  // what sequences and the like are made of
   Few<const char*> output_names;
   Few<size_t> output_indices;
   Few<ValuePtr> outputs;  // null before the run = the runtime brings the memory
@@ -35,38 +33,6 @@ namespace {
 template <typename T>
 const T& element(const T* first, size_t index) {
   return *reinterpret_cast<const T*>(reinterpret_cast<const char*>(first) + index * first->size);
-}
-
-size_t element_size(int32_t dtype) {
-  switch (dtype) {
-    case SN_BOOL:
-    case SN_UINT8:
-    case SN_INT8:
-      return 1;
-    case SN_UINT16:
-    case SN_INT16:
-    case SN_FP16:
-    case SN_BF16:
-      return 2;
-    case SN_UINT64:
-    case SN_INT64:
-    case SN_FP64:
-      return 8;
-    default:
-      return 4;
-  }
-}
-
-// A tensor on memory of the host. Nothing may be null for the runtime, not even where nothing is
-// read.
-base::Result<ValuePtr> wrap(const Runtime& runtime, const sn_tensor& tensor, void* data,
-                            size_t byte_size) {
-  static std::max_align_t nothing;
-  OrtValue* raw = nullptr;
-  SN_ORT_TRY(api().CreateTensorWithDataAsOrtValue(
-      runtime.cpu_memory, data != nullptr ? data : &nothing, data != nullptr ? byte_size : 0,
-      tensor.dims, static_cast<size_t>(tensor.rank), to_onnx(tensor.dtype), &raw));
-  return ValuePtr(raw);
 }
 
 base::Result<ValuePtr> make_input(const Runtime& runtime, const sn_tensor& tensor,
@@ -98,33 +64,10 @@ bool lies_in_inputs(const void* data, const sn_run& run) {
   return false;
 }
 
-struct OutputShape {
-  Few<int64_t> dims;
-  size_t count = 0;
-  ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-};
-
-base::Result<OutputShape> shape_of(const OrtValue& value) {
-  int is_tensor = 0;
-  SN_ORT_TRY(api().IsTensor(&value, &is_tensor));
-  if (is_tensor == 0) return absl::UnimplementedError("it is not a tensor");
-  OrtTensorTypeAndShapeInfo* raw = nullptr;
-  SN_ORT_TRY(api().GetTensorTypeAndShape(&value, &raw));
-  const TensorInfoPtr info(raw);
-  OutputShape shape;
-  size_t rank = 0;
-  SN_ORT_TRY(api().GetDimensionsCount(raw, &rank));
-  shape.dims.resize(rank);
-  SN_ORT_TRY(api().GetDimensions(raw, shape.dims.data(), rank));
-  SN_ORT_TRY(api().GetTensorShapeElementCount(raw, &shape.count));
-  SN_ORT_TRY(api().GetTensorElementType(raw, &shape.type));
-  return shape;
-}
-
 void release_value(void* owner) { api().ReleaseValue(static_cast<OrtValue*>(owner)); }
 
 // Engine-owned memory: that of the value itself, which lives until the host releases it.
-base::Result<sn_buffer> own_buffer(ValuePtr& value, const OutputShape& shape, const sn_run& run) {
+base::Result<sn_buffer> own_buffer(ValuePtr& value, const TensorShape& shape, const sn_run& run) {
   if (shape.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) return pack_strings(*value, shape.count);
   sn_buffer buffer{};
   buffer.size = sizeof(buffer);
@@ -147,13 +90,13 @@ struct Response {
       }
     }
   }
-  Few<OutputShape> shapes;  // sized beforehand: the tensors point into it
+  Few<TensorShape> shapes;  // sized beforehand: the tensors point into it
   Few<sn_tensor> tensors;
   bool delivered = false;
 };
 
-base::Status add_output(const sn_tensor& asked, ValuePtr& value, bool lent, const sn_run& run,
-                        Response& response) {
+base::Status add_output(const Runtime& runtime, const sn_tensor& asked, const ValueInfo& info,
+                        ValuePtr& value, bool lent, const sn_run& run, Response& response) {
   const size_t index = response.tensors.size();
   sn_tensor& tensor = response.tensors.emplace_back();
   tensor.size = sizeof(tensor);
@@ -167,7 +110,14 @@ base::Status add_output(const sn_tensor& asked, ValuePtr& value, bool lent, cons
     return {};
   }
   if (value == nullptr) return absl::InternalError("the runtime did not compute it");
-  OutputShape& shape = response.shapes[index];
+  TensorShape& shape = response.shapes[index];
+  if (info.form != Form::kTensor) {
+    SN_ASSIGN(tensor.buffer, pack_wrapped(runtime, info, *value, shape.dims));
+    tensor.dtype = SN_BYTES;
+    tensor.rank = static_cast<int32_t>(shape.dims.size());
+    tensor.dims = shape.dims.data();
+    return {};
+  }
   SN_ASSIGN(shape, shape_of(*value));
   SN_ASSIGN(tensor.buffer, own_buffer(value, shape, run));
   tensor.dtype = from_onnx(shape.type);
@@ -176,13 +126,16 @@ base::Status add_output(const sn_tensor& asked, ValuePtr& value, bool lent, cons
   return {};
 }
 
-base::Status deliver(const sn_run& run, Few<ValuePtr>& outputs, const Few<bool>& lent) {
+}  // namespace
+
+base::Status Model::deliver(const sn_run& run, RunValues& values) const {
   Response response;
   response.shapes.resize(run.output_count);
   response.tensors.reserve(run.output_count);
   for (size_t i = 0; i < run.output_count; ++i) {
     const sn_tensor& asked = element(run.outputs, i);
-    const base::Status added = add_output(asked, outputs[i], lent[i], run, response);
+    const base::Status added = add_output(*runtime_, asked, outputs_[values.output_indices[i]],
+                                          values.outputs[i], values.lent[i], run, response);
     if (!added.ok()) return base::annotate(added, base::str_cat("output '", asked.name, "'"));
   }
   sn_response message{};
@@ -195,15 +148,16 @@ base::Status deliver(const sn_run& run, Few<ValuePtr>& outputs, const Few<bool>&
   return {};
 }
 
-}  // namespace
-
 base::Status Model::prepare_inputs(const sn_run& run, RunValues& values) {
   for (size_t i = 0; i < run.input_count; ++i) {
     const sn_tensor& tensor = element(run.inputs, i);
-    auto value = make_input(*runtime_, tensor, values.aligned);
+    const ValueInfo* wrapped = tensor.dtype == SN_BYTES ? find_wrapped(tensor.name) : nullptr;
+    auto value = wrapped != nullptr ? make_wrapped(*runtime_, *wrapped, tensor, values.decoded)
+                                    : make_input(*runtime_, tensor, values.aligned);
     if (!value.ok()) {
       return base::annotate(value.status(), base::str_cat("input '", tensor.name, "'"));
     }
+    if (*value == nullptr) continue;  // none: the runtime wants it left out
     values.input_names.push_back(tensor.name);
     values.inputs.push_back(*std::move(value));
   }
@@ -270,7 +224,7 @@ base::Status Model::run(const sn_run& run) {
     status = call_without_lent(values);
   }
   SN_TRY(status);
-  return deliver(run, values.outputs, values.lent);
+  return deliver(run, values);
 }
 
 }  // namespace supernova::engine::onnxruntime

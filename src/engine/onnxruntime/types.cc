@@ -1,6 +1,6 @@
 #include "engine/onnxruntime/types.h"
 
-#include "engine/onnxruntime/runtime.h"
+#include <algorithm>
 
 namespace supernova::engine::onnxruntime {
 namespace {
@@ -40,6 +40,28 @@ constexpr ElementType kElementTypes[] = {
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT2, SN_DTYPE_INVALID, "int2"},
 };
 
+base::Result<ONNXType> kind_of(const OrtTypeInfo& type) {
+  auto kind = ONNX_TYPE_UNKNOWN;
+  SN_ORT_TRY(api().GetOnnxTypeFromTypeInfo(&type, &kind));
+  return kind;
+}
+
+base::Result<TypeInfoPtr> sequence_element(const OrtTypeInfo& type) {
+  const OrtSequenceTypeInfo* sequence = nullptr;
+  SN_ORT_TRY(api().CastTypeInfoToSequenceTypeInfo(&type, &sequence));
+  OrtTypeInfo* element = nullptr;
+  SN_ORT_TRY(api().GetSequenceElementType(sequence, &element));
+  return TypeInfoPtr(element);
+}
+
+base::Result<TypeInfoPtr> optional_content(const OrtTypeInfo& type) {
+  const OrtOptionalTypeInfo* optional = nullptr;
+  SN_ORT_TRY(api().CastTypeInfoToOptionalTypeInfo(&type, &optional));
+  OrtTypeInfo* contained = nullptr;
+  SN_ORT_TRY(api().GetOptionalContainedTypeInfo(optional, &contained));
+  return TypeInfoPtr(contained);
+}
+
 base::Result<std::string> type_text(const OrtTypeInfo& type);
 
 base::Result<std::string> tensor_text(const OrtTypeInfo& type, std::string_view kind) {
@@ -51,11 +73,7 @@ base::Result<std::string> tensor_text(const OrtTypeInfo& type, std::string_view 
 }
 
 base::Result<std::string> sequence_text(const OrtTypeInfo& type) {
-  const OrtSequenceTypeInfo* sequence = nullptr;
-  SN_ORT_TRY(api().CastTypeInfoToSequenceTypeInfo(&type, &sequence));
-  OrtTypeInfo* raw = nullptr;
-  SN_ORT_TRY(api().GetSequenceElementType(sequence, &raw));
-  const TypeInfoPtr element(raw);
+  SN_ASSIGN(const TypeInfoPtr element, sequence_element(type));
   SN_ASSIGN(const std::string text, type_text(*element));
   return base::str_cat("sequence(", text, ")");
 }
@@ -73,19 +91,14 @@ base::Result<std::string> map_text(const OrtTypeInfo& type) {
 }
 
 base::Result<std::string> optional_text(const OrtTypeInfo& type) {
-  const OrtOptionalTypeInfo* optional = nullptr;
-  SN_ORT_TRY(api().CastTypeInfoToOptionalTypeInfo(&type, &optional));
-  OrtTypeInfo* raw = nullptr;
-  SN_ORT_TRY(api().GetOptionalContainedTypeInfo(optional, &raw));
-  const TypeInfoPtr contained(raw);
+  SN_ASSIGN(const TypeInfoPtr contained, optional_content(type));
   SN_ASSIGN(const std::string text, type_text(*contained));
   return base::str_cat("optional(", text, ")");
 }
 
 // "sequence(map(string, tensor(float)))"
 base::Result<std::string> type_text(const OrtTypeInfo& type) {
-  auto kind = ONNX_TYPE_UNKNOWN;
-  SN_ORT_TRY(api().GetOnnxTypeFromTypeInfo(&type, &kind));
+  SN_ASSIGN(const ONNXType kind, kind_of(type));
   switch (kind) {
     case ONNX_TYPE_TENSOR:
       return tensor_text(type, "tensor");
@@ -104,20 +117,119 @@ base::Result<std::string> type_text(const OrtTypeInfo& type) {
   }
 }
 
-base::Status read_shape(const OrtTensorTypeAndShapeInfo& tensor, ValueInfo& value) {
-  value.rank_known = api().TensorTypeAndShape_HasShape(&tensor);
-  if (!value.rank_known) return {};
+// Sizes that may vary are -1; no names.
+base::Result<bool> read_dims(const OrtTensorTypeAndShapeInfo& tensor, std::vector<int64_t>& dims) {
+  if (!api().TensorTypeAndShape_HasShape(&tensor)) return false;
   size_t rank = 0;
   SN_ORT_TRY(api().GetDimensionsCount(&tensor, &rank));
-  value.dims.resize(rank);
-  SN_ORT_TRY(api().GetDimensions(&tensor, value.dims.data(), rank));
-  for (int64_t& size : value.dims) {
-    if (size < 0) size = -1;
-  }
-  std::vector<const char*> symbols(rank);
-  SN_ORT_TRY(api().GetSymbolicDimensions(&tensor, symbols.data(), rank));
+  dims.resize(rank);
+  SN_ORT_TRY(api().GetDimensions(&tensor, dims.data(), rank));
+  for (int64_t& size : dims) size = std::max<int64_t>(size, -1);
+  return true;
+}
+
+base::Status read_shape(const OrtTensorTypeAndShapeInfo& tensor, ValueInfo& value) {
+  SN_ASSIGN(value.rank_known, read_dims(tensor, value.dims));
+  std::vector<const char*> symbols(value.dims.size());
+  if (symbols.empty()) return {};
+  SN_ORT_TRY(api().GetSymbolicDimensions(&tensor, symbols.data(), symbols.size()));
   for (const char* symbol : symbols) value.dim_names.emplace_back(symbol != nullptr ? symbol : "");
   return {};
+}
+
+// The tensor that a sequence or an optional value is made of.
+base::Status read_content(const OrtTypeInfo& type, Content& content) {
+  const OrtTensorTypeAndShapeInfo* tensor = nullptr;
+  SN_ORT_TRY(api().CastTypeInfoToTensorInfo(&type, &tensor));
+  if (tensor == nullptr) return {};
+  auto element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  SN_ORT_TRY(api().GetTensorElementType(tensor, &element));
+  content.dtype = from_onnx(element);
+  SN_ASSIGN(content.rank_known, read_dims(*tensor, content.dims));
+  return {};
+}
+
+// Keys and values are lists of equal length.
+base::Status read_map(const OrtTypeInfo& type, Content& content) {
+  const OrtMapTypeInfo* map = nullptr;
+  SN_ORT_TRY(api().CastTypeInfoToMapTypeInfo(&type, &map));
+  auto key = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  SN_ORT_TRY(api().GetMapKeyType(map, &key));
+  if (key != ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING && key != ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64) {
+    return {};
+  }
+  OrtTypeInfo* raw = nullptr;
+  SN_ORT_TRY(api().GetMapValueType(map, &raw));
+  const TypeInfoPtr value(raw);
+  SN_TRY(read_content(*value, content));
+  content.key = from_onnx(key);
+  content.rank_known = true;
+  content.dims = {-1};
+  return {};
+}
+
+// Fills form and content; the content's dtype stays invalid where the type can't be served.
+base::Status read_wrapped(const OrtTypeInfo& type, ONNXType kind, ValueInfo& value) {
+  if (kind == ONNX_TYPE_MAP) {
+    value.form = Form::kMap;
+    return read_map(type, value.content);
+  }
+  if (kind == ONNX_TYPE_OPTIONAL) {
+    SN_ASSIGN(const TypeInfoPtr inner, optional_content(type));
+    SN_ASSIGN(const ONNXType inner_kind, kind_of(*inner));
+    if (inner_kind == ONNX_TYPE_MAP || inner_kind == ONNX_TYPE_OPTIONAL) return {};
+    SN_TRY(read_wrapped(*inner, inner_kind, value));
+    value.form = value.form == Form::kTensor     ? Form::kOptional
+                 : value.form == Form::kSequence ? Form::kOptionalSequence
+                                                 : Form::kTensor;
+    if (value.form == Form::kTensor) value.content.dtype = SN_DTYPE_INVALID;
+    return {};
+  }
+  if (kind == ONNX_TYPE_SEQUENCE) {
+    SN_ASSIGN(const TypeInfoPtr inner, sequence_element(type));
+    SN_ASSIGN(const ONNXType inner_kind, kind_of(*inner));
+    if (inner_kind != ONNX_TYPE_TENSOR && inner_kind != ONNX_TYPE_MAP) return {};
+    SN_TRY(read_wrapped(*inner, inner_kind, value));
+    value.form = value.form == Form::kMap ? Form::kMaps : Form::kSequence;
+    return {};
+  }
+  return kind == ONNX_TYPE_TENSOR ? read_content(type, value.content) : base::Status();
+}
+
+// A dimension for each thing the tensors are wrapped in.
+std::vector<int64_t> wrapped_dims(Form form) {
+  switch (form) {
+    case Form::kOptionalSequence:
+      return {-1, -1};
+    case Form::kMap:
+      return {2};
+    case Form::kMaps:
+      return {-1, 2};
+    default:
+      return {-1};
+  }
+}
+
+base::Result<ValueInfo> describe_wrapped(std::string_view role, std::string name,
+                                         const OrtTypeInfo& type, ONNXType kind) {
+  ValueInfo value;
+  value.name = std::move(name);
+  SN_TRY(read_wrapped(type, kind, value));
+  SN_ASSIGN(value.content.words, type_text(type));
+  // No operator takes a sequence of maps, and the runtime can't be given an empty one.
+  const bool maps_in = role == "input" && value.form == Form::kMaps;
+  if (value.content.dtype == SN_DTYPE_INVALID || maps_in) {
+    return absl::UnimplementedError(base::str_cat(
+        "the ", role, " '", value.name, "\' has type ", value.content.words,
+        ", which can't be served: change the model so that its inputs and outputs are tensors, or "
+        "sequences or optional values of tensors"));
+  }
+  value.dtype = SN_BYTES;
+  value.dims = wrapped_dims(value.form);
+  value.dim_names.resize(value.dims.size());
+  value.optional =
+      role == "input" && (value.form == Form::kOptional || value.form == Form::kOptionalSequence);
+  return value;
 }
 
 }  // namespace
@@ -144,15 +256,8 @@ std::string_view onnx_type_name(ONNXTensorElementDataType type) {
 }
 
 base::Result<ValueInfo> describe(std::string_view role, std::string name, const OrtTypeInfo& type) {
-  auto kind = ONNX_TYPE_UNKNOWN;
-  SN_ORT_TRY(api().GetOnnxTypeFromTypeInfo(&type, &kind));
-  if (kind != ONNX_TYPE_TENSOR) {
-    SN_ASSIGN(const std::string text, type_text(type));
-    return absl::UnimplementedError(base::str_cat(
-        "the ", role, " '", name, "' is a ", text,
-        "; only tensors can be served: change the model so that its inputs and outputs "
-        "are tensors"));
-  }
+  SN_ASSIGN(const ONNXType kind, kind_of(type));
+  if (kind != ONNX_TYPE_TENSOR) return describe_wrapped(role, std::move(name), type, kind);
   const OrtTensorTypeAndShapeInfo* tensor = nullptr;
   SN_ORT_TRY(api().CastTypeInfoToTensorInfo(&type, &tensor));
   auto element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;

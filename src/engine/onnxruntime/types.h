@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/onnxruntime/runtime.h"
 
 namespace supernova::engine::onnxruntime {
 
@@ -18,6 +19,18 @@ ONNXTensorElementDataType to_onnx(int32_t dtype);
 // "float", "complex64", "int4", ... as ONNX calls them.
 std::string_view onnx_type_name(ONNXTensorElementDataType type);
 
+// What a value is to the runtime. All but tensors are BYTES to the host (wrapped.h).
+enum class Form { kTensor, kSequence, kOptional, kOptionalSequence, kMap, kMaps };
+
+// The tensors inside of what is no tensor, as far as the model declares them.
+struct Content {
+  std::string words;                  // of the whole: "sequence(tensor(float))"
+  sn_dtype dtype = SN_DTYPE_INVALID;  // of a map its values
+  sn_dtype key = SN_DTYPE_INVALID;    // of a map
+  bool rank_known = false;
+  std::vector<int64_t> dims;
+};
+
 // A model's input or output; owns what its sn_tensor_info points to.
 struct ValueInfo {
   std::string name;
@@ -26,9 +39,12 @@ struct ValueInfo {
   bool optional = false;
   std::vector<int64_t> dims;
   std::vector<std::string> dim_names;
+  Form form = Form::kTensor;
+  Content content;            // unless a tensor
+  SessionPtr empty_sequence;  // of an input that can be one (wrapped.h)
 };
 
-// Refuses, by name and type, what is not a tensor of a type we have. `role` is "input" or "output".
+// Refuses, by name and type, what can't be served. `role` is "input" or "output".
 base::Result<ValueInfo> describe(std::string_view role, std::string name, const OrtTypeInfo& type);
 
 }  // namespace supernova::engine::onnxruntime

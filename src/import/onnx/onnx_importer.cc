@@ -11,6 +11,7 @@
 #include "import/onnx/rewrite.h"
 #include "import/onnx/schema.h"
 #include "import/onnx/summary.h"
+#include "import/onnx/wrapped.h"
 #include "import/onnx/zipmap.h"
 
 namespace supernova::import::onnx {
@@ -64,22 +65,36 @@ base::Status check_model(const ModelSummary& summary) {
   return absl::OkStatus();
 }
 
+base::Status not_served(const GraphValue& value, std::string_view side) {
+  return absl::UnimplementedError(base::str_cat(
+      side, " '", value.name, "' has type ", value.type.words,
+      ", which can't be served; wrap the model so that it takes and returns tensors of ordinary "
+      "numbers or strings, or sequences or optional values of these"));
+}
+
 // One declared input or output in terms of the server.
-base::Result<tensor::TensorInfo> describe(const GraphValue& value, std::string_view side) {
+base::Result<tensor::TensorInfo> describe(const GraphValue& value, std::string_view side,
+                                          std::vector<std::string>& notes) {
   tensor::TensorInfo info;
   info.name = std::string(value.name);
-  info.rank_known = value.type.rank_known;
-  info.shape.assign(value.type.shape.begin(), value.type.shape.end());
-  info.dim_names = value.type.dim_names;
   info.data_type = element_data_type(value.type.element_type);
   const bool declared = !value.type.words.empty();
   const bool carried = value.type.element_type == 0 || info.data_type != tensor::DataType::kInvalid;
-  if (declared && (!value.type.is_tensor || !carried)) {
-    return absl::UnimplementedError(base::str_cat(
-        side, " '", value.name, "' has type ", value.type.words,
-        ", which inference protocols don't carry; wrap the model so that it takes and returns "
-        "tensors of ordinary numbers or strings"));
+  if (!declared || value.type.is_tensor()) {
+    if (!carried) return not_served(value, side);
+    info.rank_known = value.type.rank_known;
+    info.shape.assign(value.type.shape.begin(), value.type.shape.end());
+    info.dim_names = value.type.dim_names;
+    return info;
   }
+  std::optional<tensor::Shape> shape = wrapped_shape(value.type);
+  if (!shape || !carried) return not_served(value, side);
+  info.data_type = tensor::DataType::kBytes;
+  info.shape = *std::move(shape);
+  info.dim_names.resize(info.shape.size());
+  info.optional = side == "input" && value.type.wrappers.front() == Wrapper::kOptional;
+  info.model_type = value.type.words;
+  notes.push_back(wrapped_note(side, value.name, value.type));
   return info;
 }
 
@@ -132,8 +147,8 @@ base::Status describe_inputs(const ModelSummary& summary, bool constant_initiali
       ++constants;
       continue;
     }
-    SN_ASSIGN(tensor::TensorInfo info, describe(value, "input"));
-    info.optional = has_default;
+    SN_ASSIGN(tensor::TensorInfo info, describe(value, "input", out.notes));
+    info.optional |= has_default;
     out.inputs.push_back(std::move(info));
   }
   if (constants > 0) {
@@ -158,7 +173,7 @@ base::Status describe_outputs(const ModelSummary& summary, const std::vector<Zip
       out.notes.push_back(zipmap_note(*plan));
       continue;
     }
-    SN_ASSIGN(tensor::TensorInfo info, describe(value, "output"));
+    SN_ASSIGN(tensor::TensorInfo info, describe(value, "output", out.notes));
     out.outputs.push_back(std::move(info));
   }
   return absl::OkStatus();

@@ -44,7 +44,7 @@ base::Status parse_shape(Place place, ValueType& out) {
 
 base::Result<ValueType> parse_tensor_type(Place place, bool dense) {
   ValueType out;
-  out.is_tensor = dense;
+  out.dense = dense;
   Fields fields(place, kTensorTypeType);
   while (fields.next()) {
     if (fields.number() == type::kElement) {
@@ -59,37 +59,38 @@ base::Result<ValueType> parse_tensor_type(Place place, bool dense) {
   return out;
 }
 
+// `inner` in a wrapper; `before` is what stands before its words: "sequence(".
+ValueType wrap(ValueType inner, Wrapper wrapper, std::string_view before) {
+  inner.wrappers.insert(inner.wrappers.begin(), wrapper);
+  inner.words = base::str_cat(before, inner.words.empty() ? "undefined" : inner.words, ")");
+  return inner;
+}
+
 // sequence and optional: one element type.
-base::Result<ValueType> parse_wrapper_type(Place place, std::string_view word, int depth) {
-  ValueType out;
-  std::string element = "undefined";
+base::Result<ValueType> parse_wrapper_type(Place place, Wrapper wrapper, int depth) {
+  ValueType inner;
   Fields fields(place, kSequenceTypeType);
   while (fields.next()) {
     if (fields.number() != type::kElement) continue;
-    SN_ASSIGN(const ValueType inner, parse_type(fields.place(), depth + 1));
-    element = inner.words;
+    SN_ASSIGN(inner, parse_type(fields.place(), depth + 1));
   }
   SN_TRY(fields.status());
-  out.words = base::str_cat(word, "(", element, ")");
-  return out;
+  return wrap(std::move(inner), wrapper, wrapper == Wrapper::kSequence ? "sequence(" : "optional(");
 }
 
 base::Result<ValueType> parse_map_type(Place place, int depth) {
-  ValueType out;
   int64_t key = 0;
-  std::string value = "undefined";
+  ValueType value;
   Fields fields(place, kMapTypeType);
   while (fields.next()) {
     if (fields.number() == type::kKey) {
       key = fields.signed_value();
     } else if (fields.number() == type::kMapValue) {
-      SN_ASSIGN(const ValueType inner, parse_type(fields.place(), depth + 1));
-      value = inner.words;
+      SN_ASSIGN(value, parse_type(fields.place(), depth + 1));
     }
   }
   SN_TRY(fields.status());
-  out.words = base::str_cat("map(", element_type_words(key), ",", value, ")");
-  return out;
+  return wrap(std::move(value), Wrapper::kMap, base::str_cat("map(", element_type_words(key), ","));
 }
 
 }  // namespace
@@ -110,10 +111,10 @@ base::Result<ValueType> parse_type(Place place, int depth) {
         out = parse_tensor_type(fields.place(), false);
         break;
       case type::kSequence:
-        out = parse_wrapper_type(fields.place(), "sequence", depth);
+        out = parse_wrapper_type(fields.place(), Wrapper::kSequence, depth);
         break;
       case type::kOptional:
-        out = parse_wrapper_type(fields.place(), "optional", depth);
+        out = parse_wrapper_type(fields.place(), Wrapper::kOptional, depth);
         break;
       case type::kMap:
         out = parse_map_type(fields.place(), depth);

@@ -10,13 +10,18 @@
 
 namespace supernova::import::onnx {
 
+enum class Wrapper { kSequence, kOptional, kMap };
+
 struct ValueType {
-  std::string words;         // in ONNX's own words: "sequence(tensor(float))"; "" = not declared
-  bool is_tensor = false;    // a dense tensor
-  int64_t element_type = 0;  // of a tensor; 0 = not declared
+  std::string words;   // in ONNX's own words: "sequence(tensor(float))"; "" = not declared
+  bool dense = false;  // a dense tensor, inside of what `wrappers` says
+  std::vector<Wrapper> wrappers;  // outermost first; a map wraps its values
+  int64_t element_type = 0;       // of the tensor; 0 = not declared
   bool rank_known = false;
   std::vector<int64_t> shape;  // -1 = may vary
   std::vector<std::string> dim_names;
+
+  bool is_tensor() const { return dense && wrappers.empty(); }
 };
 
 // Reads a TypeProto. Refuses types nested deeper than 16, and more than 64 dimensions.

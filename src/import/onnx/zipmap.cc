@@ -37,7 +37,7 @@ base::Result<std::vector<ZipMapPlan>> plan_zipmaps(std::string_view file,
   for (const ZipMap& zipmap : summary.zipmaps) {
     const bool is_output =
         std::any_of(summary.outputs.begin(), summary.outputs.end(), [&](const GraphValue& value) {
-          return value.name == zipmap.output && !value.type.is_tensor;
+          return value.name == zipmap.output && !value.type.is_tensor();
         });
     if (!is_output || read.contains(zipmap.output)) continue;
     ZipMapPlan plan{zipmap, {}};

@@ -52,6 +52,10 @@ void fill(const std::vector<service::ModelStatistics>& statistics,
     to.set_execution_count(from.execution_count);
     fill_totals(from, *to.mutable_inference_stats());
     for (const auto& batch : from.batches) fill_batch(batch, *to.add_batch_stats());
+    if (from.load.memory_bytes == 0) continue;  // not known
+    auto& memory = *to.add_memory_usage();
+    memory.set_type("CPU");
+    memory.set_byte_size(from.load.memory_bytes);
   }
 }
 

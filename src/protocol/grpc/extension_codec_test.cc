@@ -31,6 +31,7 @@ TEST(ExtensionCodecTest, StatisticsCarryEveryKey) {
   totals.cache_hit = {16, 17};
   totals.cache_miss = {18, 19};
   totals.batches.push_back({20, {21, 22}, {23, 24}, {25, 26}});
+  totals.load.memory_bytes = 27;
   inference::ModelStatisticsResponse message;
   fill(std::vector<service::ModelStatistics>{one}, message);
   EXPECT_EQ(message.ShortDebugString(),
@@ -40,7 +41,7 @@ TEST(ExtensionCodecTest, StatisticsCarryEveryKey) {
             "12 ns: 13 } compute_output { count: 14 ns: 15 } cache_hit { count: 16 ns: 17 } "
             "cache_miss { count: 18 ns: 19 } } batch_stats { batch_size: 20 compute_input { count: "
             "21 ns: 22 } compute_infer { count: 23 ns: 24 } compute_output { count: 25 ns: 26 } } "
-            "}");
+            "memory_usage { type: \"CPU\" byte_size: 27 } }");
 }
 
 TEST(ExtensionCodecTest, IndexAndRegions) {

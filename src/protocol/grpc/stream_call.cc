@@ -137,7 +137,7 @@ class StreamCall final : public StreamReactor, public std::enable_shared_from_th
 
   void maybe_read() {
     if (ended_ || cancelled_ || half_closed_ || draining_ || reading_ ||
-        slots_.size() >= house_.options.max_stream_requests) {
+        slots_.size() >= std::max<size_t>(house_.options.max_stream_requests, 1)) {
       return;
     }
     reading_ = true;
@@ -146,6 +146,7 @@ class StreamCall final : public StreamReactor, public std::enable_shared_from_th
   }
 
   void end(const ::grpc::Status& status) {
+    if (ended_) return;
     ended_ = true;
     for (const auto& slot : slots_) slot->cancellation->cancel();
     slots_.clear();

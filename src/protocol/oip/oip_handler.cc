@@ -131,14 +131,6 @@ http::HttpResponse OipHandler::answer(const Route& route) const {
 }
 
 void OipHandler::infer(const Route& route, http::HttpRequest request, http::Responder respond) {
-  const std::string* const coding = request.header("content-encoding");
-  if (coding != nullptr && *coding != "identity" && !coding->empty()) {
-    http::HttpResponse response = http::error_response(
-        501,
-        base::str_cat("Content-Encoding '", *coding, "' is not supported; send the body as it is"));
-    response.headers.emplace_back("Accept-Encoding", "identity");
-    return respond(std::move(response));
-  }
   auto decoded = decode(route, request, service_);
   if (!decoded.ok()) return respond(error_response(decoded.status()));
   service_.infer({}, std::move(decoded->request),

@@ -223,18 +223,6 @@ TEST_F(OipHandlerTest, RefusedRequests) {
   }
 }
 
-TEST_F(OipHandlerTest, CompressedBodiesAreRefused) {
-  const auto response =
-      call("POST", "/v2/models/a%20b/infer", kJson, {{"content-encoding", "gzip"}});
-  EXPECT_EQ(response.status, 501);
-  ASSERT_EQ(response.headers.size(), 1u);
-  EXPECT_EQ(response.headers[0],
-            (std::pair<std::string, std::string>("Accept-Encoding", "identity")));
-  EXPECT_EQ(
-      call("POST", "/v2/models/a%20b/infer", kJson, {{"content-encoding", "identity"}}).status,
-      200);
-}
-
 TEST(HttpStatus, FollowsTheProtocol) {
   using Code = absl::StatusCode;
   for (const auto& [code, status] : {std::pair{Code::kInvalidArgument, 400},

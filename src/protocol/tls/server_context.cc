@@ -57,7 +57,7 @@ base::Status use_certificate(SSL_CTX* context, const TlsMaterial& material,
     take_error();
     return absl::InvalidArgumentError(base::str_cat(
         "TLS: the private key '", names.key_file, "' does not belong to the certificate '",
-        names.certificate_file, "', whose first entry has to be the server's own"));
+        names.certificate_file, "'; its first entry has to be the server's own"));
   }
   if (SSL_CTX_use_certificate(context, chain.front().get()) != 1) {
     return refused("certificate", names.certificate_file);
