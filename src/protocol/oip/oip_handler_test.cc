@@ -1,9 +1,12 @@
 // The dialect from request to reply, over a real service.
 #include "protocol/oip/oip_handler.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <simdjson.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "support/rest_server.h"
 
@@ -277,6 +280,75 @@ TEST_F(OipHandlerTest, SharedMemoryIsOffByDefault) {
   EXPECT_EQ(call("GET", "/v2/cudasharedmemory/region/r/status").status, 501);
   EXPECT_EQ(call("POST", "/v2/cudasharedmemory/unregister").status, 501);
   EXPECT_EQ(call("POST", "/v2/cudasharedmemory/region/r/register", "{}").status, 501);
+}
+
+// An object of POSIX shared memory, gone with this.
+class SharedObject {
+ public:
+  SharedObject() : key_(base::str_cat("/supernova_rest_test_", getpid())) {
+    const int file = shm_open(key_.c_str(), O_CREAT | O_EXCL | O_RDWR, 0600);
+    EXPECT_GE(file, 0);
+    EXPECT_EQ(ftruncate(file, kSize), 0);
+    data_ = static_cast<float*>(mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+    close(file);
+  }
+  ~SharedObject() {
+    munmap(data_, kSize);
+    shm_unlink(key_.c_str());
+  }
+  static constexpr size_t kSize = 64;
+  const std::string& key() const { return key_; }
+  float* data() const { return data_; }
+
+ private:
+  const std::string key_;
+  float* data_ = nullptr;
+};
+
+TEST_F(OipHandlerTest, InfersThroughSharedMemory) {
+  service::SharedMemory memory;
+  service_.set_shared_memory(&memory);
+  const SharedObject object;
+  const std::string base = "/v2/systemsharedmemory";
+  const std::string body = base::str_cat(R"({"key":")", object.key(), R"(","byte_size":64})");
+  const auto registered = call("POST", base + "/region/r/register", body);
+  EXPECT_EQ(registered.status, 200) << registered.body;
+  EXPECT_EQ(registered.body, "");
+  EXPECT_EQ(call("POST", base + "/region/r/register", body).status, 400);  // taken
+  EXPECT_EQ(
+      call("GET", base + "/status").body,
+      base::str_cat(R"([{"name":"r","key":")", object.key(), R"(","offset":0,"byte_size":64}])"));
+
+  object.data()[2] = 4.5F;
+  const auto response = call(
+      "POST", "/v2/models/a%20b/infer",
+      R"({"inputs":[{"name":"INPUT0","shape":[1,1],"datatype":"FP32","parameters":)"
+      R"({"shared_memory_region":"r","shared_memory_offset":8,"shared_memory_byte_size":4}}],)"
+      R"("outputs":[{"name":"OUTPUT0","parameters":)"
+      R"({"shared_memory_region":"r","shared_memory_offset":32,"shared_memory_byte_size":32}}]})");
+  EXPECT_EQ(response.body, R"({"model_name":"a b","model_version":"3","outputs":[)"
+                           R"({"name":"OUTPUT0","datatype":"FP32","shape":[1,1]}]})");
+  EXPECT_EQ(object.data()[8], 4.5F);
+
+  // With shared memory allowed, clients may clean up what CUDA regions there might be.
+  EXPECT_EQ(call("GET", "/v2/cudasharedmemory/status").body, "[]");
+  EXPECT_EQ(call("GET", "/v2/cudasharedmemory/region/r/status").status, 404);
+  EXPECT_EQ(call("POST", "/v2/cudasharedmemory/unregister").status, 200);
+  EXPECT_EQ(call("POST", "/v2/cudasharedmemory/region/r/register", "{}").status, 501);
+  EXPECT_EQ(call("GET", base + "/region/q/status").status, 404);
+  EXPECT_EQ(call("POST", base + "/unregister").status, 200);
+  EXPECT_EQ(call("GET", base + "/status").body, "[]");
+  service_.set_shared_memory(nullptr);
+}
+
+TEST_F(OipHandlerTest, Classifies) {
+  const auto response =
+      call("POST", "/v2/models/a%20b/infer",
+           R"({"inputs":[{"name":"INPUT0","shape":[1,3],"datatype":"FP32","data":[1,3,2]}],)"
+           R"("outputs":[{"name":"OUTPUT0","parameters":{"classification":2}}]})");
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_THAT(response.body,
+              AllOf(HasSubstr(R"("datatype":"BYTES")"), HasSubstr(R"("3.000000:1","2.000000:2")")));
 }
 
 // Knows one caller and restricts one API.

@@ -59,7 +59,7 @@ void system_memory_unregister(Call call) {
 void cuda_memory_status(Call call) {
   base::Status status = no_cuda(call);
   if (status.ok() && !call.path.region.empty()) {
-    status = absl::InvalidArgumentError(
+    status = absl::NotFoundError(
         base::str_cat("Unable to find cuda shared memory region: '", call.path.region, "'"));
   }
   call.respond(status.ok() ? json_reply("[]") : error_reply(status));
