@@ -12,6 +12,7 @@
 #include "command.h"
 #include "protocol/grpc/grpc_server.h"
 #include "protocol/http/http_server.h"
+#include "protocol/kserve_v1/routes.h"
 #include "protocol/oip/oip_handler.h"
 #include "service/service.h"
 
@@ -22,6 +23,11 @@ struct ServeOptions {
   ModelOptions model;
   std::vector<std::string> models;
   std::vector<std::string> repositories;
+  std::string control = "none";
+  std::vector<std::string> load_models;
+  int poll_seconds = 15;
+  size_t loader_threads = 2;
+  uint64_t memory_budget = 0;
   std::string host = "127.0.0.1";
   uint16_t http_port = 8000;
   uint16_t grpc_port = 8001;
@@ -45,38 +51,41 @@ sigset_t block_signals() {
   return signals;
 }
 
-base::Result<std::vector<model::VersionSource>> collect_sources(const ServeOptions& options,
-                                                                House& house) {
-  std::vector<model::VersionSource> sources;
+base::Result<model::ManagerOptions> manager_options(const ServeOptions& options) {
+  model::ManagerOptions manager;
+  if (options.control == "poll") manager.control = model::ControlMode::kPoll;
+  if (options.control == "explicit") manager.control = model::ControlMode::kExplicit;
+  if (!options.load_models.empty() && manager.control != model::ControlMode::kExplicit) {
+    return absl::InvalidArgumentError(
+        "--load-model needs --model-control-mode explicit; in the other modes all are loaded");
+  }
   for (const std::string& argument : options.models) {
     SN_ASSIGN(auto source, model::source_from_argument(argument));
-    sources.push_back(std::move(source));
+    manager.models.push_back(std::move(source));
   }
-  for (const std::string& folder : options.repositories) {
-    SN_ASSIGN(auto content, model::sources_from_repository(folder, [&](const std::string& path) {
-                return house.importers.recognises(path);
-              }));
-    for (const std::string& problem : content.problems) SN_LOG(Warning, "{}", problem);
-    for (auto& source : content.sources) sources.push_back(std::move(source));
-  }
-  if (sources.empty()) {
+  manager.repositories = options.repositories;
+  if (manager.models.empty() && manager.repositories.empty()) {
     return absl::InvalidArgumentError(
         "no model to serve; name a MODEL or a --model-repository with models in it");
   }
-  return sources;
+  manager.load_at_start = options.load_models;
+  manager.poll_interval = std::chrono::seconds(options.poll_seconds);
+  manager.loader_threads = options.loader_threads;
+  manager.memory_budget = options.memory_budget;
+  SN_ASSIGN(manager.load, options.model.load_options());
+  manager.load.queue.max_queue_size = options.max_queue_size;
+  manager.load.warm_up = true;
+  return manager;
 }
 
-// Loads all; the first failure is returned only when it is to be fatal.
-base::Status load_models(const ServeOptions& options,
-                         const std::vector<model::VersionSource>& sources, House& house) {
-  SN_ASSIGN(const model::LoadOptions base_options, options.model.load_options());
-  model::LoadOptions load = base_options;
-  load.queue.max_queue_size = options.max_queue_size;
-  for (const model::VersionSource& source : sources) {
-    const base::Status status = house.models.load(source, load);
-    if (status.ok()) continue;
-    if (options.exit_on_error) return status;
-    SN_LOG(Error, "{}", base::message(status));
+// Loads what is to serve from the start; a failure is returned only when it is to be fatal.
+base::Status load_models(const ServeOptions& options, const model::ManagerOptions& manager,
+                         model::ModelManager& models) {
+  SN_ASSIGN(const auto failures, models.start(manager));
+  if (!failures.empty() && options.exit_on_error) return absl::AbortedError(failures.front());
+  if (manager.control == model::ControlMode::kNone && models.index(false).empty()) {
+    return absl::InvalidArgumentError(
+        "no model to serve; name a MODEL or a --model-repository with models in it");
   }
   return {};
 }
@@ -93,10 +102,10 @@ base::Status serve(const ServeOptions& options) {
   const sigset_t signals = block_signals();
   House house;
   SN_TRY(house.open(options.model));
-  SN_ASSIGN(const auto sources, collect_sources(options, house));
+  SN_ASSIGN(const model::ManagerOptions manager, manager_options(options));
 
   service::Service service(house.models);
-  protocol::oip::OipHandler handler(service);
+  protocol::oip::OipHandler handler(service, {{protocol::kserve_v1::routes()}, {}});
   protocol::http::HttpServerOptions http_options;
   http_options.host = options.host;
   http_options.port = options.http_port;
@@ -105,7 +114,7 @@ base::Status serve(const ServeOptions& options) {
   SN_ASSIGN(auto http, protocol::http::HttpServer::start(http_options, handler));
   SN_ASSIGN(auto grpc,
             protocol::grpc::GrpcServer::start({options.host, options.grpc_port}, service));
-  SN_TRY(load_models(options, sources, house));
+  SN_TRY(load_models(options, manager, house.models));
   service.set_ready(true);
   print_ready(*http, *grpc, options.host);
 
@@ -123,6 +132,43 @@ base::Status serve(const ServeOptions& options) {
   return {};
 }
 
+void add_repository_options(CLI::App& command, ServeOptions& options) {
+  command
+      .add_option("--model-repository,--model-store", options.repositories,
+                  "Folder of models; may be repeated")
+      ->type_name("DIR")
+      ->expected(1)
+      ->take_all();
+  command
+      .add_option("--model-control-mode", options.control,
+                  "What is loaded after the start: nothing (none), what changes in the "
+                  "repositories (poll), what clients ask for (explicit)")
+      ->check(CLI::IsMember({"none", "poll", "explicit"}))
+      ->capture_default_str();
+  command
+      .add_option("--load-model", options.load_models,
+                  "With explicit control, a model to load at start, '*' for all; may be repeated")
+      ->type_name("NAME")
+      ->expected(1)
+      ->take_all();
+  command
+      .add_option("--repository-poll-secs", options.poll_seconds,
+                  "Seconds between two looks at the repositories, with poll")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  command
+      .add_option("--model-load-thread-count", options.loader_threads,
+                  "Models that are loaded at the same time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command
+      .add_option("--model-memory-budget", options.memory_budget,
+                  "Bytes (512MiB, 4GiB) that models may take; a new version that does not fit "
+                  "beside the old one is loaded after that is gone; 0 = no limit")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_serve(CLI::App& app, int& exit_code) {
@@ -130,12 +176,7 @@ void add_serve(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("serve", "Serve models over REST and gRPC");
   command->add_option("MODEL", options->models,
                       "Model file or folder, or NAME=PATH; recognised by content");
-  command
-      ->add_option("--model-repository,--model-store", options->repositories,
-                   "Folder of models; may be repeated")
-      ->type_name("DIR")
-      ->expected(1)
-      ->take_all();
+  add_repository_options(*command, *options);
   command->add_option("--host,--http-address", options->host, "Address to listen on")
       ->capture_default_str();
   command->add_option("--http-port", options->http_port, "HTTP port; 0 picks one")

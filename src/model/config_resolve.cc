@@ -203,7 +203,7 @@ void Resolver::warn_without_effect() {
   };
   const inference::ModelOptimizationPolicy& hints = proto_->optimization();
   warn(proto_->response_cache().enable(), "response_cache", ": every request is run");
-  warn(proto_->model_warmup_size() > 0, "model_warmup", "");
+  warn(proto_->model_warmup_size() > 0, "model_warmup", ": every model is run once on zeros");
   warn(hints.has_graph(), "optimization.graph", "");
   warn(hints.priority() != 0, "optimization.priority", "");
   warn(hints.has_cuda(), "optimization.cuda", "");

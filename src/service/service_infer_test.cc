@@ -6,6 +6,7 @@
 #include <future>
 #include <optional>
 
+#include "service/access_grants.h"
 #include "service/service.h"
 #include "support/client_object.h"
 #include "support/fake_engine.h"
@@ -153,6 +154,18 @@ TEST_F(ServiceInferTest, SharedMemoryIsOffUnlessItIsSet) {
   EXPECT_TRUE(service_.unregister_shared_memory(nobody_, "").ok());
   EXPECT_TRUE(service_.unregister_shared_memory(nobody_, "r").ok());
   EXPECT_TRUE(service_.shared_memory(nobody_, "")->empty());
+}
+
+TEST_F(ServiceInferTest, SharedMemoryNeedsItsRight) {
+  const Caller caller{"ci", std::make_shared<const Grants>(
+                                std::vector<Grant>{{Grant::bit(Api::kInference), {"*"}}})};
+  const auto code = absl::StatusCode::kPermissionDenied;
+  EXPECT_EQ(service_.register_shared_memory(caller, {"s", object_.key(), 0, 1}).code(), code);
+  EXPECT_EQ(service_.unregister_shared_memory(caller, "").code(), code);
+  EXPECT_EQ(service_.shared_memory(caller, "").status().code(), code);
+  // Nor may it read what others registered, through a model.
+  EXPECT_EQ(service_.shared_memory_part(caller, "r", 0, 1).status().code(), code);
+  EXPECT_TRUE(service_.shared_memory_part(nobody_, "r", 0, 1).ok());
 }
 
 }  // namespace
