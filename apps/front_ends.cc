@@ -42,8 +42,8 @@ base::Status check_exposures(const ServeOptions& options) {
 
 base::Result<protocol::grpc::GrpcServerOptions> grpc_options(const ServeOptions& options) {
   protocol::grpc::GrpcServerOptions grpc = options.grpc;
-  SN_ASSIGN(const auto forward, service::HeaderForward::compile(options.grpc_forward,
-                                                                "--grpc-header-forward-pattern"));
+  SN_ASSIGN(const auto forward,
+            service::HeaderForward::compile(options.grpc_forward, "--grpc-header-forward-pattern"));
   if (forward.enabled()) {
     grpc.forward_header = [forward](std::string_view key, std::string_view value,
                                     tensor::Parameters& parameters) {
@@ -60,8 +60,8 @@ base::Result<std::unique_ptr<FrontEnds>> FrontEnds::open(const ServeOptions& opt
   SN_TRY(check_exposures(options));
   protocol::oip::HandlerOptions rest;
   rest.more.push_back(protocol::kserve_v1::routes());
-  SN_ASSIGN(auto forward, service::HeaderForward::compile(options.http_forward,
-                                                          "--http-header-forward-pattern"));
+  SN_ASSIGN(auto forward,
+            service::HeaderForward::compile(options.http_forward, "--http-header-forward-pattern"));
   rest.forward = protocol::oip::forward_headers(std::move(forward));
   SN_ASSIGN(const auto grpc, grpc_options(options));
 

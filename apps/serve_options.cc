@@ -237,8 +237,8 @@ base::Status ServeOptions::settle() {
   http.host = grpc.host = host;
   SN_ASSIGN(const bool with_tls,
             wants_tls(tls, "--tls-certificate", "--tls-key", "--tls-client-ca"));
-  SN_ASSIGN(const bool grpc_with_tls, wants_tls(grpc_tls, "--grpc-server-cert", "--grpc-server-key",
-                                                "--grpc-root-cert"));
+  SN_ASSIGN(const bool grpc_with_tls,
+            wants_tls(grpc_tls, "--grpc-server-cert", "--grpc-server-key", "--grpc-root-cert"));
   if (grpc_use_tls != grpc_with_tls) {
     return absl::InvalidArgumentError(
         "--grpc-use-ssl, --grpc-server-cert and --grpc-server-key belong together; give all three, "
@@ -247,9 +247,8 @@ base::Status ServeOptions::settle() {
   if (with_tls) http.tls = grpc.tls = tls;
   if (grpc_with_tls) grpc.tls = grpc_tls;
   // CLI11 has checked that it is one of the names.
-  grpc.response_compression =
-      protocol::grpc::grpc_compression_from_name(grpc_compression).value_or(
-          protocol::grpc::GrpcCompression::kNone);
+  grpc.response_compression = protocol::grpc::grpc_compression_from_name(grpc_compression)
+                                  .value_or(protocol::grpc::GrpcCompression::kNone);
   grpc.keepalive.time = std::chrono::milliseconds(grpc_keepalive_ms);
   grpc.keepalive.timeout = std::chrono::milliseconds(grpc_keepalive_timeout_ms);
   grpc.keepalive.min_recv_ping_interval_without_data =
