@@ -23,9 +23,10 @@ struct Inspection {
   std::vector<tensor::TensorInfo> outputs;
   std::string engine;   // "" = none
   std::string problem;  // why not
+  std::string digest;   // of the content: "sha256:..."
 };
 
-base::Result<Inspection> look(const InspectOptions& options) {
+base::Result<Inspection> look_into(const InspectOptions& options) {
   House house;
   SN_TRY(house.open(options.model));
   SN_ASSIGN(const model::LoadOptions load, options.model.load_options());
@@ -34,13 +35,20 @@ base::Result<Inspection> look(const InspectOptions& options) {
     // A model that nothing here runs can still be described, if it can be imported.
     SN_ASSIGN(tensor::ImportedModel imported, house.importers.provide(options.path, load.options));
     tensor::ModelDescription& described = imported.description;
-    return Inspection{described, described.inputs, described.outputs, "",
-                      std::string(base::message(status))};
+    return Inspection{
+        described, described.inputs, described.outputs, "", std::string(base::message(status)), ""};
   }
   SN_ASSIGN(const auto version, house.models.find("model", ""));
   const model::ModelConfig& config = version->config();
-  return Inspection{version->description(), config.inputs, config.outputs, config.proto->backend(),
-                    ""};
+  return Inspection{
+      version->description(), config.inputs, config.outputs, config.proto->backend(), "", ""};
+}
+
+base::Result<Inspection> look(const InspectOptions& options) {
+  SN_ASSIGN(Inspection seen, look_into(options));
+  SN_ASSIGN(auto content, model::digest_content(options.path, [] { return false; }));
+  seen.digest = std::move(content.digest);
+  return seen;
 }
 
 std::string shape_text(const tensor::TensorInfo& info) {
@@ -65,8 +73,8 @@ void print_tensors(const char* title, const std::vector<tensor::TensorInfo>& inf
 
 void print_text(const Inspection& seen) {
   const tensor::ModelDescription& d = seen.description;
-  std::printf("file      %s\nformat    %s (%s)\nproducer  %s\nsize      %llu bytes\n",
-              d.file.c_str(), d.format.c_str(), d.version.c_str(),
+  std::printf("file      %s\ndigest    %s\nformat    %s (%s)\nproducer  %s\nsize      %llu bytes\n",
+              d.file.c_str(), seen.digest.c_str(), d.format.c_str(), d.version.c_str(),
               d.producer.empty() ? "not said" : d.producer.c_str(),
               static_cast<unsigned long long>(d.byte_size));
   print_tensors("inputs", seen.inputs);
@@ -108,6 +116,7 @@ void print_json(const Inspection& seen) {
     append_json_string(out, value);
   };
   text("file", d.file);
+  text("digest", seen.digest);
   text("format", d.format);
   text("version", d.version);
   text("producer", d.producer);

@@ -6,30 +6,18 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <thread>
 
+#include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "command.h"
-#include "protocol/grpc/grpc_server.h"
-#include "protocol/http/http_server.h"
-#include "protocol/oip/oip_handler.h"
+#include "front_ends.h"
+#include "serve_options.h"
 #include "service/service.h"
+#include "service/shared_memory.h"
+#include "telemetry/exporters.h"
 
 namespace supernova::apps {
 namespace {
-
-struct ServeOptions {
-  ModelOptions model;
-  std::vector<std::string> models;
-  std::vector<std::string> repositories;
-  std::string host = "127.0.0.1";
-  uint16_t http_port = 8000;
-  uint16_t grpc_port = 8001;
-  int http_threads = 1;
-  size_t max_queue_size = 1024;
-  int exit_timeout_seconds = 30;
-  bool exit_on_error = false;
-};
 
 // SIGTERM and SIGINT are taken by sigwait on the main thread; threads started later inherit the
 // mask.
@@ -45,69 +33,79 @@ sigset_t block_signals() {
   return signals;
 }
 
-base::Result<std::vector<model::VersionSource>> collect_sources(const ServeOptions& options,
-                                                                House& house) {
-  std::vector<model::VersionSource> sources;
+base::Result<model::ManagerOptions> manager_options(const ServeOptions& options) {
+  model::ManagerOptions manager;
+  if (options.control == "poll") manager.control = model::ControlMode::kPoll;
+  if (options.control == "explicit") manager.control = model::ControlMode::kExplicit;
+  if (!options.load_models.empty() && manager.control != model::ControlMode::kExplicit) {
+    return absl::InvalidArgumentError(
+        "--load-model needs --model-control-mode explicit; in the other modes all are loaded");
+  }
   for (const std::string& argument : options.models) {
     SN_ASSIGN(auto source, model::source_from_argument(argument));
-    sources.push_back(std::move(source));
+    manager.models.push_back(std::move(source));
   }
-  for (const std::string& folder : options.repositories) {
-    SN_ASSIGN(auto content, model::sources_from_repository(folder, [&](const std::string& path) {
-                return house.importers.recognises(path);
-              }));
-    for (const std::string& problem : content.problems) SN_LOG(Warning, "{}", problem);
-    for (auto& source : content.sources) sources.push_back(std::move(source));
-  }
-  if (sources.empty()) {
+  manager.repositories = options.repositories;
+  if (manager.models.empty() && manager.repositories.empty()) {
     return absl::InvalidArgumentError(
         "no model to serve; name a MODEL or a --model-repository with models in it");
   }
-  return sources;
+  manager.load_at_start = options.load_models;
+  manager.poll_interval = std::chrono::seconds(options.poll_seconds);
+  manager.loader_threads = options.loader_threads;
+  manager.memory_budget = options.memory_budget;
+  SN_ASSIGN(manager.load, options.model.load_options());
+  manager.load.queue.max_queue_size = options.max_queue_size;
+  manager.load.warm_up = true;
+  return manager;
 }
 
-// Loads all; the first failure is returned only when it is to be fatal.
-base::Status load_models(const ServeOptions& options,
-                         const std::vector<model::VersionSource>& sources, House& house) {
-  SN_ASSIGN(const model::LoadOptions base_options, options.model.load_options());
-  model::LoadOptions load = base_options;
-  load.queue.max_queue_size = options.max_queue_size;
-  for (const model::VersionSource& source : sources) {
-    const base::Status status = house.models.load(source, load);
-    if (status.ok()) continue;
-    if (options.exit_on_error) return status;
-    SN_LOG(Error, "{}", base::message(status));
+// Loads what is to serve from the start; a failure is returned only when it is to be fatal.
+base::Status load_models(const ServeOptions& options, const model::ManagerOptions& manager,
+                         model::ModelManager& models) {
+  SN_ASSIGN(const auto failures, models.start(manager));
+  if (!failures.empty() && options.exit_on_error) return absl::AbortedError(failures.front());
+  if (manager.control == model::ControlMode::kNone && models.index(false).empty()) {
+    return absl::InvalidArgumentError(
+        "no model to serve; name a MODEL or a --model-repository with models in it");
   }
   return {};
 }
 
-void print_ready(const protocol::http::HttpServer& http, const protocol::grpc::GrpcServer& grpc,
-                 const std::string& host) {
-  const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  std::printf("ready http=%s:%u grpc=%s:%u\n", shown.c_str(), http.port(), shown.c_str(),
-              grpc.port());
-  std::fflush(stdout);
+base::Result<std::unique_ptr<service::Tracer>> open_tracer(const ServeOptions& options) {
+  SN_ASSIGN(const service::TraceConfig config, service::parse_trace_config(options.trace_config));
+  std::unique_ptr<telemetry::SpanSink> sink;
+  if (config.settings.mode == "opentelemetry") {
+    telemetry::ExporterRegistry registry;
+    telemetry::register_exporters(registry);
+    SN_ASSIGN(sink, registry.open("otlp", {config.url, SUPERNOVA_VERSION, config.resource}));
+  }
+  return service::Tracer::create(config, std::move(sink));
 }
 
-base::Status serve(const ServeOptions& options) {
+base::Status serve(ServeOptions& options) {
   const sigset_t signals = block_signals();
+  SN_TRY(options.log.apply());
+  SN_TRY(options.settle());
+  SN_ASSIGN(const model::ManagerOptions manager, manager_options(options));
+  SN_ASSIGN(const auto access, service::make_access_control(options.access));
+  base::raise_descriptor_limit();
+
+  // In the order in which they lean on each other; requests in progress see all of it.
+  SN_ASSIGN(const auto tracer, open_tracer(options));
+  service::SharedMemory shared_memory;
   House house;
   SN_TRY(house.open(options.model));
-  SN_ASSIGN(const auto sources, collect_sources(options, house));
-
   service::Service service(house.models);
-  protocol::oip::OipHandler handler(service);
-  protocol::http::HttpServerOptions http_options;
-  http_options.host = options.host;
-  http_options.port = options.http_port;
-  http_options.threads = options.http_threads;
+  service.set_access_control(access.get());
+  service.set_tracer(tracer.get());
+  if (options.allow_client_shm) service.set_shared_memory(&shared_memory);
   // Ports first: a port in use is known at once, not after minutes of loading.
-  SN_ASSIGN(auto http, protocol::http::HttpServer::start(http_options, handler));
-  SN_ASSIGN(auto grpc,
-            protocol::grpc::GrpcServer::start({options.host, options.grpc_port}, service));
-  SN_TRY(load_models(options, sources, house));
+  SN_ASSIGN(const auto front_ends, FrontEnds::open(options, service));
+  SN_TRY(load_models(options, manager, house.models));
   service.set_ready(true);
-  print_ready(*http, *grpc, options.host);
+  std::printf("ready %s\n", front_ends->addresses().c_str());
+  std::fflush(stdout);
 
   int received = 0;
   sigwait(&signals, &received);
@@ -115,10 +113,8 @@ base::Status serve(const ServeOptions& options) {
   service.set_ready(false);
   // A second signal ends the program the ordinary way.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::seconds(options.exit_timeout_seconds);
-  http->drain(deadline);
-  grpc->drain(deadline);
+  front_ends->drain(std::chrono::steady_clock::now() +
+                    std::chrono::seconds(options.exit_timeout_seconds));
   house.models.drain();
   return {};
 }
@@ -128,36 +124,7 @@ base::Status serve(const ServeOptions& options) {
 void add_serve(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App* command = app.add_subcommand("serve", "Serve models over REST and gRPC");
-  command->add_option("MODEL", options->models,
-                      "Model file or folder, or NAME=PATH; recognised by content");
-  command
-      ->add_option("--model-repository,--model-store", options->repositories,
-                   "Folder of models; may be repeated")
-      ->type_name("DIR")
-      ->expected(1)
-      ->take_all();
-  command->add_option("--host,--http-address", options->host, "Address to listen on")
-      ->capture_default_str();
-  command->add_option("--http-port", options->http_port, "HTTP port; 0 picks one")
-      ->capture_default_str();
-  command->add_option("--grpc-port", options->grpc_port, "gRPC port; 0 picks one")
-      ->capture_default_str();
-  command->add_option("--http-thread-count", options->http_threads, "I/O threads for HTTP")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  command
-      ->add_option("--max-queue-size", options->max_queue_size,
-                   "Requests that may wait for a model; more are answered 503")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  command
-      ->add_option("--exit-timeout-secs", options->exit_timeout_seconds,
-                   "Seconds to finish requests after SIGTERM")
-      ->check(CLI::Range(0, 86400))
-      ->capture_default_str();
-  command->add_flag("--exit-on-error", options->exit_on_error,
-                    "End with 1 when a model fails to load");
-  options->model.add_to(*command);
+  options->add_to(*command);
   command->callback([options, &exit_code] { exit_code = finish(serve(*options)); });
 }
 

@@ -1,6 +1,7 @@
 # Packages of the system (deps/debian.txt); the same lines serve cross-compiling.
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 # gRPC and Abseil by their CMake descriptions: pkg-config takes 20 s to walk Abseil's.
 find_package(gRPC CONFIG REQUIRED)

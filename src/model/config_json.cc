@@ -2,6 +2,8 @@
 // which clients of this API do not read.
 #include <google/protobuf/descriptor.h>
 
+#include <map>
+
 #include "base/json_writer.h"
 #include "model/config_text.h"
 
@@ -56,32 +58,37 @@ void append_value(std::string& out, const Message& message, const FieldDescripto
   }
 }
 
-// Entries of a map have the fields `key` and `value`; keys are text in JSON.
-void append_map_entry(std::string& out, const Message& entry) {
-  const FieldDescriptor& key = *entry.GetDescriptor()->map_key();
-  std::string text;
-  append_value(text, entry, key, -1);
-  if (key.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
-    out += text;
-  } else {
-    base::append_json_string(out, text);
+// Entries of a map have the fields `key` and `value`; keys are text in JSON. By key, so that a
+// configuration always has the same text.
+void append_map(std::string& out, const Message& message, const FieldDescriptor& field) {
+  const FieldDescriptor& key = *field.message_type()->map_key();
+  std::map<std::string, const Message*> entries;
+  for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
+    const Message& entry = message.GetReflection()->GetRepeatedMessage(message, &field, i);
+    std::string text;
+    append_value(text, entry, key, -1);
+    entries[key.cpp_type() == FieldDescriptor::CPPTYPE_STRING ? text : '"' + text + '"'] = &entry;
   }
-  out += ':';
-  append_value(out, entry, *entry.GetDescriptor()->map_value(), -1);
+  out += '{';
+  bool first = true;
+  for (const auto& [text, entry] : entries) {
+    if (!first) out += ',';
+    first = false;
+    out += text;
+    out += ':';
+    append_value(out, *entry, *field.message_type()->map_value(), -1);
+  }
+  out += '}';
 }
 
 void append_repeated(std::string& out, const Message& message, const FieldDescriptor& field) {
-  const Reflection& reflection = *message.GetReflection();
-  out += field.is_map() ? '{' : '[';
-  for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+  if (field.is_map()) return append_map(out, message, field);
+  out += '[';
+  for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
     if (i > 0) out += ',';
-    if (field.is_map()) {
-      append_map_entry(out, reflection.GetRepeatedMessage(message, &field, i));
-    } else {
-      append_value(out, message, field, i);
-    }
+    append_value(out, message, field, i);
   }
-  out += field.is_map() ? '}' : ']';
+  out += ']';
 }
 
 void append_message(std::string& out, const Message& message) {

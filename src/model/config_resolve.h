@@ -19,12 +19,18 @@ struct ModelFacts {
   std::string file;    // the model file's name
   std::vector<tensor::TensorInfo> inputs;
   std::vector<tensor::TensorInfo> outputs;
-  std::string folder;  // the model's folder in its repository, for label files; "" = none
-  bool has_gpu = false;
+  std::string folder;         // the model's folder in its repository, for label files; "" = none
+  bool has_gpu = false;       // the engine can run the model on a GPU of this machine
+  std::string source_format;  // what the artefact was made from; "" = `format`
 };
 
-// Derives everything derivable where `given` is silent; refuses, naming field and remedy, what
-// contradicts the model. Warnings say what is accepted but has no effect.
+// The parameter that lets a model configured for a GPU run on the CPU where there is none.
+inline constexpr char kCpuFallbackParameter[] = "allow_cpu_fallback";
+
+// Derives everything derivable where `given` is silent (null: everywhere); refuses, naming field
+// and remedy, what contradicts the model (INVALID_ARGUMENT) and what asks for another behaviour
+// than the server has: sequences, ensembles, decoupled responses, batch inputs, repository agents
+// (UNIMPLEMENTED). Warnings say what is accepted but has no effect. Reads label files; else pure.
 base::Result<ModelConfig> resolve_config(const inference::ModelConfig* given,
                                          const ModelFacts& facts,
                                          std::vector<std::string>& warnings);

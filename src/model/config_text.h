@@ -11,13 +11,17 @@
 
 namespace supernova::model {
 
+// Longer text is refused unread. Files in use are a few KiB.
+inline constexpr size_t kMaxConfigBytes = size_t{1} << 20;
+
 struct ParsedConfig {
   inference::ModelConfig config;
   std::vector<std::string> warnings;  // a line for each field that is not known, with its place
 };
 
-// `where` names the file in messages. INVALID_ARGUMENT with line and column for what is no
-// configuration.
+// `where` names the file in messages. INVALID_ARGUMENT for what is no configuration: with line and
+// column in text form, with the field in JSON. Strings of the result are UTF-8, its enums known and
+// its numbers finite.
 base::Result<ParsedConfig> parse_config_text(std::string_view text, std::string_view where);
 base::Result<ParsedConfig> parse_config_json(std::string_view json, std::string_view where);
 

@@ -1,10 +1,8 @@
-// Says which model versions should exist: from a MODEL path on the command line, or from a
-// repository folder. Stateless.
+// A model named on the command line. Stateless.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "base/status.h"
 
@@ -21,15 +19,7 @@ struct VersionSource {
 // or ".."
 base::Result<VersionSource> source_from_argument(const std::string& argument);
 
-struct RepositoryContent {
-  std::vector<VersionSource> sources;  // by name
-  std::vector<std::string> problems;   // a line for each entry that isn't served, or not as written
-};
-
-// The models of a repository folder. Known entries: `<model>/<version>/...` (the highest version is
-// served), `<model>/` holding a model itself, and `<model>.<ext>` where `recognises` says it is a
-// model. Hidden entries are skipped.
-base::Result<RepositoryContent> sources_from_repository(
-    const std::string& folder, const std::function<bool(const std::string&)>& recognises);
+// Whether `name` can be a model's name; the refusal says why not.
+base::Status check_model_name(const std::string& name);
 
 }  // namespace supernova::model

@@ -25,10 +25,6 @@ class ModelSourceTest : public ::testing::Test {
     fs::create_directories((folder_ / path).parent_path());
     std::ofstream(folder_ / path) << "x";
   }
-  base::Result<RepositoryContent> read() {
-    return sources_from_repository(folder_.string(),
-                                   [](const std::string& path) { return path.ends_with(".onnx"); });
-  }
 
   fs::path folder_;
 };
@@ -53,43 +49,6 @@ TEST_F(ModelSourceTest, RefusesNamesThatCannotBeAsked) {
   for (const char* bad : {"=x.onnx", "a/b=x.onnx", "..=x", "a\nb=x", "a="}) {
     EXPECT_FALSE(source_from_argument(bad).ok()) << bad;
   }
-}
-
-TEST_F(ModelSourceTest, ReadsTheThreeLayouts) {
-  touch("versioned/1/model.onnx");
-  touch("versioned/3/model.onnx");
-  touch("versioned/config.pbtxt");
-  touch("versioned/notes/readme.txt");
-  touch("plain/model.onnx");
-  touch("bare.onnx");
-  touch("README.md");
-  touch(".hidden/1/model.onnx");
-  const auto content = read();
-  ASSERT_TRUE(content.ok());
-  ASSERT_EQ(content->sources.size(), 3U);
-  EXPECT_EQ(content->sources[0].name, "bare");
-  EXPECT_EQ(content->sources[1].name, "plain");
-  EXPECT_EQ(content->sources[1].path, (folder_ / "plain").string());
-  EXPECT_EQ(content->sources[2].name, "versioned");
-  EXPECT_EQ(content->sources[2].version, 3);
-  EXPECT_EQ(content->sources[2].path, (folder_ / "versioned/3").string());
-  // config.pbtxt, the older version and README.md are each said.
-  EXPECT_EQ(content->problems.size(), 3U);
-}
-
-TEST_F(ModelSourceTest, SaysWhichOfTwoIsServed) {
-  touch("m/model.onnx");
-  touch("m.onnx");
-  const auto content = read();
-  ASSERT_TRUE(content.ok());
-  EXPECT_EQ(content->sources.size(), 1U);
-  ASSERT_EQ(content->problems.size(), 1U);
-  EXPECT_NE(content->problems[0].find("already served"), std::string::npos);
-}
-
-TEST_F(ModelSourceTest, RepositoryMustBeAFolder) {
-  EXPECT_FALSE(
-      sources_from_repository((folder_ / "none").string(), [](auto&) { return true; }).ok());
 }
 
 }  // namespace

@@ -20,48 +20,56 @@ std::string_view version_state_name(VersionState state) {
   return "unknown";
 }
 
-VersionState ModelVersion::state() const {
-  std::lock_guard lock(mutex_);
-  return state_;
-}
-
 std::string ModelVersion::failure() const {
   std::lock_guard lock(mutex_);
   return failure_;
 }
 
 void ModelVersion::start_loading() {
-  std::lock_guard lock(mutex_);
-  SN_CHECK(state_ == VersionState::kNew);
-  state_ = VersionState::kLoading;
+  VersionState expected = VersionState::kNew;
+  SN_CHECK(state_.compare_exchange_strong(expected, VersionState::kLoading));
 }
 
 void ModelVersion::become_ready(ModelConfig config, tensor::ModelDescription description,
-                                std::unique_ptr<schedule::Scheduler> scheduler) {
-  std::lock_guard lock(mutex_);
-  SN_CHECK(state_ == VersionState::kLoading);
+                                std::unique_ptr<schedule::Scheduler> scheduler, VersionCost cost) {
+  SN_CHECK(state() == VersionState::kLoading);
   config_ = std::move(config);
   description_ = std::move(description);
   scheduler_ = std::move(scheduler);
-  state_ = VersionState::kReady;
+  cost_ = cost;
+  state_.store(VersionState::kReady, std::memory_order_release);
 }
 
 void ModelVersion::fail(const base::Status& reason) {
-  std::lock_guard lock(mutex_);
-  SN_CHECK(state_ == VersionState::kLoading);
-  failure_ = std::string(reason.message());
-  state_ = VersionState::kFailed;
+  SN_CHECK(state() == VersionState::kLoading);
+  {
+    std::lock_guard lock(mutex_);
+    failure_ = std::string(base::message(reason));
+  }
+  state_.store(VersionState::kFailed, std::memory_order_release);
+}
+
+void ModelVersion::retire() {
+  VersionState expected = VersionState::kReady;
+  state_.compare_exchange_strong(expected, VersionState::kDraining);
 }
 
 void ModelVersion::drain() {
-  {
-    std::lock_guard lock(mutex_);
-    if (state_ != VersionState::kReady) return;
-    state_ = VersionState::kDraining;
-  }
+  retire();
+  if (state() != VersionState::kDraining) return;
   scheduler_->stop();
+  state_.store(VersionState::kGone, std::memory_order_release);
+}
+
+std::shared_ptr<const Manifest> ModelVersion::manifest() const {
   std::lock_guard lock(mutex_);
-  state_ = VersionState::kGone;
+  return manifest_;
+}
+
+void ModelVersion::set_manifest(Manifest manifest) {
+  auto made = std::make_shared<const Manifest>(std::move(manifest));
+  std::lock_guard lock(mutex_);
+  manifest_ = std::move(made);
 }
 
 }  // namespace supernova::model

@@ -1,11 +1,14 @@
 // One version of one model: a state machine new -> loading -> ready -> draining -> gone, or failed
-// with a reason. ModelManager drives the transitions; everybody else reads. Thread-safe.
+// with a reason. The reconciler drives the transitions; everybody else reads. Thread-safe.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "model/manifest.h"
 #include "model/model_config.h"
 #include "model/statistics.h"
 #include "schedule/scheduler.h"
@@ -16,44 +19,68 @@ namespace supernova::model {
 enum class VersionState { kNew, kLoading, kReady, kDraining, kGone, kFailed };
 std::string_view version_state_name(VersionState state);
 
+// What a load took.
+struct VersionCost {
+  std::chrono::nanoseconds load_duration{0};
+  uint64_t memory_bytes = 0;  // as in LoadFacts, and at least the model's size
+};
+
 class ModelVersion {
  public:
-  ModelVersion(std::string name, int64_t version, std::string path)
-      : name_(std::move(name)), version_(version), path_(std::move(path)) {}
+  ModelVersion(std::string name, int64_t version, std::string path,
+               std::shared_ptr<Statistics> statistics = std::make_shared<Statistics>())
+      : name_(std::move(name)),
+        version_(version),
+        path_(std::move(path)),
+        statistics_(std::move(statistics)) {}
 
   const std::string& name() const { return name_; }
   int64_t version() const { return version_; }
   const std::string& path() const { return path_; }
 
-  VersionState state() const;
+  VersionState state() const { return state_.load(std::memory_order_acquire); }
   std::string failure() const;  // the reason; "" unless failed
 
   // Transitions; each is an SN_CHECK on the state it starts from.
   void start_loading();
   void become_ready(ModelConfig config, tensor::ModelDescription description,
-                    std::unique_ptr<schedule::Scheduler> scheduler);
+                    std::unique_ptr<schedule::Scheduler> scheduler, VersionCost cost = {});
   void fail(const base::Status& reason);
-  // No new handles from now on; returns when what is queued and running is done, and its session
-  // stays open until the last handle is gone. Does nothing to a version that isn't ready.
+  // Says that no new handles are lent; who has one can use it as before. Does nothing to a version
+  // that isn't ready.
+  void retire();
+  // As retire(); and returns when what is queued and running is done, after which nothing is taken
+  // any more. Does nothing to a version that never was ready.
   void drain();
 
   // Valid (and unchanged) once ready, for as long as the version lives.
   const ModelConfig& config() const { return config_; }
   const tensor::ModelDescription& description() const { return description_; }
+  std::chrono::nanoseconds load_duration() const { return cost_.load_duration; }
+  uint64_t memory_bytes() const { return cost_.memory_bytes; }
+  schedule::Scheduler& scheduler() { return *scheduler_; }
+
   // Shared by all that bore this name and number.
   Statistics& statistics() const { return *statistics_; }
-  schedule::Scheduler& scheduler() { return *scheduler_; }
+  // Null until it has been computed, which begins when the version is ready.
+  std::shared_ptr<const Manifest> manifest() const;
+  void set_manifest(Manifest manifest);
+  // Something that must stay while the version lives, such as files of its own.
+  void keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
 
  private:
   const std::string name_;
   const int64_t version_;
   const std::string path_;
-  const std::shared_ptr<Statistics> statistics_ = std::make_shared<Statistics>();
-  mutable std::mutex mutex_;
-  VersionState state_ = VersionState::kNew;
+  const std::shared_ptr<Statistics> statistics_;
+  std::shared_ptr<const void> kept_;  // outlives the session
+  std::atomic<VersionState> state_ = VersionState::kNew;
+  mutable std::mutex mutex_;  // guards failure_ and manifest_
   std::string failure_;
+  std::shared_ptr<const Manifest> manifest_;
   ModelConfig config_;
   tensor::ModelDescription description_;
+  VersionCost cost_;
   std::unique_ptr<schedule::Scheduler> scheduler_;
 };
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "model_config.pb.h"
+#include "service/access_log.h"
+#include "service/tensors.h"
 #include "tensor/bytes.h"
 
 namespace supernova::service {
@@ -225,54 +228,134 @@ base::Status no_shared_memory() {
 
 }  // namespace
 
-base::Status Service::register_shared_memory(const Caller&, const SharedMemoryRegion&) {
-  return no_shared_memory();
+base::Status Service::register_shared_memory(const Caller& caller,
+                                             const SharedMemoryRegion& region) {
+  if (shared_memory_ == nullptr) return no_shared_memory();
+  SN_TRY(check_right(caller, Api::kSharedMemory, ""));
+  return shared_memory_->add(region);
 }
 
-base::Status Service::unregister_shared_memory(const Caller&, std::string_view) {
-  return no_shared_memory();
+base::Status Service::unregister_shared_memory(const Caller& caller, std::string_view name) {
+  if (shared_memory_ == nullptr) return no_shared_memory();
+  SN_TRY(check_right(caller, Api::kSharedMemory, ""));
+  shared_memory_->remove(name);
+  return {};
 }
 
-base::Result<std::vector<SharedMemoryRegion>> Service::shared_memory(const Caller&,
-                                                                     std::string_view) const {
-  return no_shared_memory();
+base::Result<std::vector<SharedMemoryRegion>> Service::shared_memory(const Caller& caller,
+                                                                     std::string_view name) const {
+  if (shared_memory_ == nullptr) return no_shared_memory();
+  SN_TRY(check_right(caller, Api::kSharedMemory, ""));
+  return shared_memory_->list(name);
 }
 
-base::Result<tensor::Buffer> Service::shared_memory_part(const Caller&, std::string_view, uint64_t,
-                                                         uint64_t) const {
-  return no_shared_memory();
+base::Result<tensor::Buffer> Service::shared_memory_part(const Caller& caller,
+                                                         std::string_view name, uint64_t offset,
+                                                         uint64_t byte_size) const {
+  if (shared_memory_ == nullptr) return no_shared_memory();
+  SN_TRY(check_right(caller, Api::kSharedMemory, ""));
+  return shared_memory_->part(name, offset, byte_size);
 }
 
-base::Result<TraceSettings> Service::trace_settings(const Caller&, std::string_view) const {
-  return absl::UnimplementedError("tracing is not served yet");
+base::Status Service::check_trace(const Caller& caller, std::string_view model) const {
+  SN_TRY(check_right(caller, Api::kTrace, model));
+  if (tracer_ == nullptr) return absl::UnavailableError("the server does not support tracing");
+  if (model.empty() || models_.find(model, "").ok()) return {};
+  return absl::InvalidArgumentError(base::str_cat("Request for unknown model : ", model));
 }
 
-base::Result<TraceSettings> Service::update_trace_settings(const Caller&, std::string_view,
-                                                           const TraceUpdate&) {
-  return absl::UnimplementedError("tracing is not served yet");
+base::Result<TraceSettings> Service::trace_settings(const Caller& caller,
+                                                    std::string_view model) const {
+  SN_TRY(check_trace(caller, model));
+  return tracer_->settings(model);
 }
 
-base::Result<LogSettings> Service::log_settings(const Caller&) const {
-  return absl::UnimplementedError("log settings are not served yet");
+base::Result<TraceSettings> Service::update_trace_settings(const Caller& caller,
+                                                           std::string_view model,
+                                                           const TraceUpdate& update) {
+  SN_TRY(check_trace(caller, model));
+  return tracer_->update(model, update);
 }
 
-base::Result<LogSettings> Service::update_log_settings(const Caller&, const LogSettings&) {
-  return absl::UnimplementedError("log settings are not served yet");
+base::Result<LogSettings> Service::log_settings(const Caller& caller) const {
+  SN_TRY(check_right(caller, Api::kLogging, ""));
+  return current_log_settings();
+}
+
+base::Result<LogSettings> Service::update_log_settings(const Caller& caller,
+                                                       const LogSettings& update) {
+  SN_TRY(check_right(caller, Api::kLogging, ""));
+  SN_TRY(apply_log_settings(update));
+  return current_log_settings();
+}
+
+namespace {
+
+base::Status with_id(const base::Status& status, std::string_view id) {
+  if (id.empty()) return status;
+  return {status.code(), base::str_cat("[request id: ", id, "] ", status.message())};
+}
+
+// A parameter that is a whole number from 0 to 2^64-1; nothing when it is not given.
+base::Result<std::optional<uint64_t>> whole_parameter(const tensor::Request& request,
+                                                      std::string_view key,
+                                                      std::string_view meaning) {
+  const auto at = request.parameters.find(key);
+  if (at == request.parameters.end()) return std::nullopt;
+  if (const auto* large = std::get_if<uint64_t>(&at->second)) return *large;
+  const auto* const number = std::get_if<int64_t>(&at->second);
+  if (number != nullptr && *number >= 0) return static_cast<uint64_t>(*number);
+  return absl::InvalidArgumentError(
+      base::str_cat("parameter '", key, "' must be ", meaning, ", 0 or more"));
+}
+
+// What the protocol gives a meaning: `timeout` is the time the client is willing to wait, 0 for
+// ever.
+base::Status apply_parameters(tensor::Request& request,
+                              std::chrono::steady_clock::time_point arrived) {
+  SN_TRY(whole_parameter(request, "priority", "a whole number").status());
+  SN_ASSIGN(const auto timeout,
+            whole_parameter(request, "timeout", "a whole number of microseconds"));
+  if (!timeout || *timeout == 0) return {};
+  // Beyond a year it makes no difference, and sums can't overflow.
+  constexpr uint64_t kYear = uint64_t{365} * 24 * 3600 * 1'000'000;
+  const auto deadline = arrived + std::chrono::microseconds(std::min(*timeout, kYear));
+  request.deadline = std::min(request.deadline.value_or(deadline), deadline);
+  return {};
+}
+
+}  // namespace
+
+tensor::Completion Service::observe(tensor::Request& request,
+                                    std::chrono::steady_clock::time_point arrived,
+                                    tensor::Completion done) {
+  if (tracer_ != nullptr) done = tracer_->trace(request, arrived, std::move(done));
+  if (base::log_enabled(base::LogLevel::kDebug)) {
+    done = log_access(request, arrived, std::move(done));
+  }
+  return done;
 }
 
 void Service::infer(const Caller& caller, tensor::Request request, tensor::Completion done) {
-  const auto arrived = std::chrono::steady_clock::now();
   const auto refuse = [&](const base::Status& status) {
-    done(request.id.empty() ? status
-                            : base::Status(status.code(), base::str_cat("[request id: ", request.id,
-                                                                        "] ", status.message())));
+    observe(request, std::chrono::steady_clock::now(),
+            std::move(done))(with_id(status, request.id));
   };
   const base::Status right = check_right(caller, Api::kInference, request.model_name);
   if (!right.ok()) return refuse(right);
-  request.principal = caller.name;
   auto found = models_.find(request.model_name, request.model_version);
   if (!found.ok()) return refuse(found.status());
-  model::VersionHandle handle = *std::move(found);
+  infer(caller, *std::move(found), std::move(request), std::move(done));
+}
+
+void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::Request request,
+                    tensor::Completion done) {
+  const auto arrived = std::chrono::steady_clock::now();
+  done = observe(request, arrived, std::move(done));
+  const auto refuse = [&](const base::Status& status) { done(with_id(status, request.id)); };
+  const base::Status right = check_right(caller, Api::kInference, handle->name());
+  if (!right.ok()) return refuse(right);
+  request.principal = caller.name;
   const model::ModelConfig& config = handle->config();
 
   for (Tensor& input : request.inputs) {
@@ -290,7 +373,16 @@ void Service::infer(const Caller& caller, tensor::Request request, tensor::Compl
       output.name = meant->name;
     }
   }
-  if (const base::Status status = validate(request, config.inputs, config.outputs); !status.ok()) {
+  uint32_t batch_size = 1;
+  const base::Status status = [&]() -> base::Status {
+    SN_TRY(apply_parameters(request, arrived));
+    SN_TRY(fetch_inputs(request, shared_memory_));
+    SN_TRY(validate(request, config.inputs, config.outputs));
+    SN_TRY(check_outputs(request.outputs, config));
+    SN_ASSIGN(batch_size, shape_inputs(request, config));
+    return {};
+  }();
+  if (!status.ok()) {
     handle->statistics().record_failure(std::chrono::steady_clock::now() - arrived);
     return refuse(status);
   }
@@ -302,12 +394,21 @@ void Service::infer(const Caller& caller, tensor::Request request, tensor::Compl
   }
   schedule::Scheduler& scheduler = handle->scheduler();
   std::string id = request.id;
+  std::vector<tensor::RequestedOutput> wanted = request.outputs;
   scheduler.enqueue(std::move(request),
-                    [handle, arrived, id = std::move(id), asked = std::move(asked),
+                    [handle, arrived, batch_size, id = std::move(id), asked = std::move(asked),
+                     wanted = std::move(wanted), shared_memory = shared_memory_,
                      done = std::move(done)](base::Result<tensor::Response> result) mutable {
+                      if (result.ok()) {
+                        const base::Status finished =
+                            finish_outputs(*result, wanted, handle->config(), shared_memory);
+                        result->timing.batch_size = batch_size;
+                        if (!finished.ok()) result = finished;
+                      }
                       const auto total = std::chrono::steady_clock::now() - arrived;
                       if (!result.ok()) {
-                        handle->statistics().record_failure(total);
+                        const auto reason = model::failure_reason(result.status());
+                        handle->statistics().record_failure(total, reason);
                       } else {
                         handle->statistics().record_success(result->timing, total);
                         result->model_name = handle->name();

@@ -12,6 +12,9 @@
 #include "base/status.h"
 #include "model/model_manager.h"
 #include "service/access.h"
+#include "service/log_settings.h"
+#include "service/shared_memory.h"
+#include "service/trace.h"
 #include "tensor/request.h"
 
 namespace supernova::service {
@@ -36,39 +39,6 @@ struct ModelStatistics {
   model::StatisticsSnapshot statistics;
 };
 
-// Values of the trace extension, as its clients spell them.
-struct TraceSettings {
-  std::vector<std::string> level;  // OFF, TIMESTAMPS, TENSORS
-  std::string rate;
-  std::string count;
-  std::string log_frequency;
-  std::string file;
-  std::string mode;
-};
-
-// A change of trace settings: what is set is changed, an inner nullopt falls back to the global
-// value (for a model) or the value at start (globally).
-struct TraceUpdate {
-  template <typename T>
-  using Field = std::optional<std::optional<T>>;
-  Field<std::vector<std::string>> level;
-  Field<std::string> rate;
-  Field<std::string> count;
-  Field<std::string> log_frequency;
-  Field<std::string> file;  // refused over the network
-};
-
-// Keys and values of the logging extension: log_file, log_info, log_warning, log_error,
-// log_verbose_level, log_format.
-using LogSettings = std::map<std::string, tensor::Parameter, std::less<>>;
-
-struct SharedMemoryRegion {
-  std::string name;
-  std::string key;
-  uint64_t offset = 0;
-  uint64_t byte_size = 0;
-};
-
 // Functions that take a Caller check its rights first: PERMISSION_DENIED. A default Caller may do
 // everything (the program itself). `model` and `version` as in ModelManager::find.
 class Service {
@@ -77,6 +47,9 @@ class Service {
 
   // Null (the default) admits everybody. Set before the first request.
   void set_access_control(const AccessControl* access) { access_ = access; }
+  // Null (the default): the trace extension is not served. Set before the first request.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
+  const Tracer* tracer() const { return tracer_; }
   // What a front end asks before anything else of a request.
   base::Result<Caller> admit(Transport transport, Api api, const Credentials& credentials) const;
 
@@ -106,12 +79,16 @@ class Service {
   void unload_model(const Caller& caller, std::string model, bool unload_dependents,
                     model::LifecycleDone done);
 
+  // Null (the default) refuses everything about shared memory. Set before the first request.
+  void set_shared_memory(SharedMemory* shared_memory) { shared_memory_ = shared_memory; }
   // System shared memory. UNIMPLEMENTED unless the operator allows it.
   base::Status register_shared_memory(const Caller& caller, const SharedMemoryRegion& region);
   base::Status unregister_shared_memory(const Caller& caller, std::string_view name);  // "" = all
   base::Result<std::vector<SharedMemoryRegion>> shared_memory(const Caller& caller,
                                                               std::string_view name) const;
-  // A part of a registered region, where it is; it stays mapped while the buffer lives.
+  // A part of a registered region, where it is; it stays mapped while the buffer lives. For inputs
+  // and destinations of a request: infer() copies, and nobody else should touch the bytes (they may
+  // vanish: service/shared_memory.h).
   base::Result<tensor::Buffer> shared_memory_part(const Caller& caller, std::string_view name,
                                                   uint64_t offset, uint64_t byte_size) const;
 
@@ -124,15 +101,29 @@ class Service {
 
   // `done` is called exactly once, on this thread (refused) or another.
   void infer(const Caller& caller, tensor::Request request, tensor::Completion done);
+  // The same on a version that model() lent: what was read against it runs on it.
+  void infer(const Caller& caller, model::VersionHandle version, tensor::Request request,
+             tensor::Completion done);
 
   // The signature a request to this model is read against (protocols that need datatypes first).
   base::Result<model::VersionHandle> model(std::string_view name, std::string_view version) const {
     return models_.find(name, version);
   }
+  // Every version, ready or not, for those who measure.
+  std::vector<model::VersionHandle> versions() const { return models_.list(); }
 
  private:
+  // OK when the trace extension is served and `model` is "" or ready.
+  base::Status check_trace(const Caller& caller, std::string_view model) const;
+  // `done` as it goes on when traces and the access log are to know of it.
+  tensor::Completion observe(tensor::Request& request,
+                             std::chrono::steady_clock::time_point arrived,
+                             tensor::Completion done);
+
   model::ModelManager& models_;
   const AccessControl* access_ = nullptr;
+  SharedMemory* shared_memory_ = nullptr;
+  Tracer* tracer_ = nullptr;
   std::atomic<bool> ready_{false};
 };
 

@@ -3,71 +3,108 @@
 // worker's thread.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "protocol/http/outgoing_response.h"
+#include "protocol/http/request_body.h"
 #include "protocol/http/request_parser.h"
+#include "protocol/http/stream.h"
 #include "protocol/http/worker.h"
 
 namespace supernova::protocol::http {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<Worker> worker, boost::asio::ip::tcp::socket socket);
+  Connection(std::shared_ptr<Worker> worker, Accepted accepted);
 
   void start();
   void take_response(HttpResponse response);
   void look_at_time(std::chrono::steady_clock::time_point now);
   void close_if_idle();
   void close();
+  bool one_more() const { return one_more_; }
 
  private:
   friend class Reply;
   using ErrorCode = boost::system::error_code;
-  enum class State { kHead, kChunks, kBody, kHandling, kWriting, kLingering, kClosed };
+  using Clock = std::chrono::steady_clock;
+  using Refusal = RequestBody::Refusal;
+  enum class State {
+    kHandshake,
+    kHead,
+    kChunks,
+    kCodedBody,  // of known length, decoded as it comes
+    kBody,       // of known length, received in place
+    kHandling,
+    kCoding,  // the response is being compressed
+    kWriting,
+    kLingering,
+    kClosed
+  };
 
-  void pump();
-  void read_some();
-  void read_failed(const ErrorCode& error);
+  // Life: connection.cc.
+  void shake_hands(tls::ContextPtr context);
+  void hands_shaken(const ErrorCode& error);
   void next_request();
-  bool parse_head();
-  bool parse_chunks();
-  void begin_body();
-  void begin_sized_body(uint64_t length);
-  void read_body();
-  bool reserve_body();
-  void answer_expectation();
-  void refuse_body(RequestParser::Refusal refusal);
-  void fail(int status, std::string_view message);
+  void pump();
   void dispatch();
   void watch();
   void look_for_disconnect();
+  void fall_asleep();
+  void wait_for_input();
+  bool is_between_requests() const { return state_ == State::kHead && !parser_; }
+  void set_deadline(Clock::duration from_now) { deadline_ = Clock::now() + from_now; }
+  void begin_transfer();
+  void made_progress(size_t bytes);
+
+  // Requests: connection_read.cc.
+  void read_some();
+  void read_failed(const ErrorCode& error);
+  bool parse_head();
+  bool parse_chunks();
+  bool parse_coded_body();
+  void begin_body();
+  void begin_chunked_body(Coding coding);
+  void begin_sized_body(uint64_t length, Coding coding);
+  void read_body();
+  void end_body();
+  void answer_expectation();
+  void refuse_body(Refusal refusal);
+
+  // Responses: connection_write.cc.
+  void fail(int status, std::string_view message);
+  void fail(HttpResponse response);
   void write_response(HttpResponse response);
+  void code_response();
   void write_more();
   void written();
   void linger();
   void discard();
-  void set_deadline(std::chrono::steady_clock::duration from_now);
 
   const std::shared_ptr<Worker> worker_;
-  boost::asio::ip::tcp::socket socket_;
+  Stream stream_;
+  Peer peer_;
+  tls::ContextPtr tls_;  // until the handshake begins
+  const bool one_more_;
   State state_ = State::kHead;
-  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+  Clock::time_point deadline_ = Clock::time_point::max();
   // Operations started before the last change of course are ignored when they return.
   uint64_t epoch_ = 0;
+  bool asleep_ = false;  // waits without an input buffer
 
-  boost::beast::flat_buffer input_;
+  // Empty from close() on, so that no other thread meets the worker's pool.
+  boost::beast::basic_flat_buffer<PoolAllocator<char>> input_;
+  RequestBody body_;
   std::optional<RequestParser> parser_;
   size_t head_bytes_ = 0;
-  tensor::Buffer body_;  // its size is the capacity so far
-  size_t body_length_ = 0;
-  size_t body_received_ = 0;
-  size_t body_offset_ = 0;  // the byte that is aligned
+  uint64_t body_length_ = 0;  // on the wire
+  uint64_t body_received_ = 0;
+  Clock::time_point transfer_began_{};
+  uint64_t transferred_ = 0;
 
   std::shared_ptr<tensor::Cancellation> cancellation_;
   bool in_handler_ = false;
@@ -80,10 +117,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool http_1_1_ = true;
   bool is_head_ = false;
   bool linger_ = false;
-  HttpResponse response_;
-  std::string head_;
-  std::vector<boost::asio::const_buffer> unwritten_;
-  size_t next_unwritten_ = 0;
+  Coding response_coding_ = Coding::kIdentity;
+  OutgoingResponse outgoing_;
 };
 
 }  // namespace supernova::protocol::http

@@ -15,14 +15,24 @@
 
 namespace supernova::protocol::http {
 
+// Who sent a request.
+struct Peer {
+  std::string address;  // the IP address as text, without the port
+  // Of the client certificate, when TLS has verified one; else empty.
+  std::string common_name;
+  std::string alternative_name;  // its first URI, else its first DNS name
+};
+
 struct HttpRequest {
   std::string method;
   std::string target;  // as received: path and query, still percent-encoded
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-  // The body; when the request has a valid Inference-Header-Content-Length N, byte N is 64-byte
+  // The body, decoded (there is no Content-Encoding field any more, and Content-Length tells the
+  // coded size); when the request has a valid Inference-Header-Content-Length N, byte N is 64-byte
   // aligned. At least Buffer::kPadding readable bytes follow it.
   tensor::Buffer body;
   std::shared_ptr<tensor::Cancellation> cancellation;  // set when the client goes away
+  Peer peer;
 
   // Value of the first header of that (lower-case) name; null when absent.
   const std::string* header(std::string_view name) const;
@@ -34,6 +44,9 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;                     // written first
   std::vector<tensor::Buffer> buffers;  // written after it, in order, from where they are
+  // May be sent compressed when the client accepts it, the status is 200 and it is large enough.
+  bool compressible = true;
+  bool close = false;  // the connection ends with this response
 };
 
 // Called exactly once per request, from any thread.

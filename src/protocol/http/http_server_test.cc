@@ -1,18 +1,14 @@
 // The listener over real sockets.
 #include "protocol/http/http_server.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include <condition_variable>
-#include <functional>
 #include <mutex>
 #include <thread>
+
+#include "protocol/http/http_test_fixture.h"
 
 namespace supernova::protocol::http {
 namespace {
@@ -21,127 +17,6 @@ using namespace std::chrono_literals;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-// A client that says exactly what a test wants said.
-class Client {
- public:
-  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval timeout{10, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  }
-  ~Client() { close(); }
-  Client(const Client&) = delete;
-
-  bool connected() const { return connected_; }
-  void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-  void half_close() { ::shutdown(fd_, SHUT_WR); }
-
-  bool send(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      text.remove_prefix(static_cast<size_t>(sent));
-    }
-    return true;
-  }
-
-  // The next response, whole: head, empty line, body.
-  std::string receive(bool has_body = true) {
-    size_t head_end = 0;
-    while ((head_end = received_.find("\r\n\r\n")) == std::string::npos) {
-      if (!receive_more()) return take(received_.size());
-    }
-    head_end += 4;
-    const size_t at = received_.find("Content-Length: ");
-    size_t length = 0;
-    if (has_body && at < head_end) length = std::stoul(received_.substr(at + 16));
-    while (received_.size() < head_end + length) {
-      if (!receive_more()) break;
-    }
-    return take(std::min(received_.size(), head_end + length));
-  }
-
-  // Everything until the server closes.
-  std::string receive_all() {
-    while (receive_more()) {
-    }
-    return take(received_.size());
-  }
-  // The server has closed, and nothing is left.
-  bool closed() { return !receive_more() && !timed_out_ && received_.empty(); }
-
- private:
-  bool receive_more() {
-    char block[64 * 1024];
-    const ssize_t got = ::recv(fd_, block, sizeof(block), 0);
-    timed_out_ = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    if (got <= 0) return false;
-    received_.append(block, static_cast<size_t>(got));
-    return true;
-  }
-  std::string take(size_t size) {
-    std::string out = received_.substr(0, size);
-    received_.erase(0, size);
-    return out;
-  }
-
-  int fd_;
-  bool connected_ = false;
-  bool timed_out_ = false;
-  std::string received_;
-};
-
-std::string body_of(const std::string& response) {
-  const size_t at = response.find("\r\n\r\n");
-  return at == std::string::npos ? "" : response.substr(at + 4);
-}
-
-// Calls `act` with each request; by default says back what came.
-class FakeHandler : public HttpHandler {
- public:
-  using Act = std::function<void(HttpRequest, Responder)>;
-  void handle(HttpRequest request, Responder respond) override {
-    if (act) return act(std::move(request), std::move(respond));
-    HttpResponse response;
-    response.content_type = "text/plain";
-    response.body = request.method + " " + request.target + " ";
-    response.buffers.push_back(request.body);
-    respond(std::move(response));
-  }
-  Act act;
-};
-
-class HttpServerTest : public testing::Test {
- protected:
-  HttpServerTest() {
-    options_.port = 0;
-    options_.threads = 2;
-  }
-  void SetUp() override { start(); }
-  void start() {
-    server_.reset();
-    auto server = HttpServer::start(options_, handler_);
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-  }
-  std::string exchange(std::string_view request) {
-    Client client(server_->port());
-    client.send(request);
-    return client.receive();
-  }
-
-  HttpServerOptions options_;
-  FakeHandler handler_;
-  std::unique_ptr<HttpServer> server_;
-};
 
 TEST_F(HttpServerTest, AnswersWithLengthAndType) {
   EXPECT_EQ(exchange("GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n"),

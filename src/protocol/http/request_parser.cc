@@ -1,7 +1,6 @@
 #include "protocol/http/request_parser.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/text.h"
 
@@ -10,14 +9,14 @@ namespace {
 
 namespace beast_http = boost::beast::http;
 
-constexpr size_t kFirstChunkedCapacity = 16 * 1024;
+using Refusal = RequestBody::Refusal;
 
 std::string text(boost::beast::string_view view) { return {view.data(), view.size()}; }
 
 }  // namespace
 
-RequestParser::RequestParser(size_t max_header_bytes, uint64_t max_body_bytes)
-    : max_body_bytes_(max_body_bytes) {
+RequestParser::RequestParser(size_t max_header_bytes, uint64_t max_body_bytes, RequestBody& body)
+    : max_body_bytes_(max_body_bytes), body_(body) {
   header_limit(static_cast<std::uint32_t>(max_header_bytes));
   body_limit(boost::none);  // the listener answers 413 itself
   eager(false);
@@ -28,11 +27,6 @@ size_t RequestParser::aligned_offset(uint64_t limit) const {
   const std::string* header = request_.header("inference-header-content-length");
   if (header == nullptr || !base::parse_whole(*header, offset)) return 0;
   return offset <= limit ? offset : 0;
-}
-
-void RequestParser::finish_chunked_body() {
-  if (chunked_size_ > 0) request_.body = chunked_.slice(0, chunked_size_);
-  chunked_ = {};
 }
 
 void RequestParser::on_request_impl(beast_http::verb, StringView method, StringView target,
@@ -61,33 +55,19 @@ void RequestParser::on_chunk_header_impl(std::uint64_t size, StringView, ErrorCo
   if (++chunks_ > kMaxChunks) {
     refusal_ = Refusal::kTooManyChunks;
     error = beast_http::error::bad_chunk;
-  } else if (size > max_body_bytes_ || chunked_size_ > max_body_bytes_ - size) {
+  } else if (size > max_body_bytes_ || announced_ > max_body_bytes_ - size) {
     refusal_ = Refusal::kTooLarge;
     error = beast_http::error::body_limit;
+  } else {
+    announced_ += size;
   }
 }
 
 std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, StringView piece, ErrorCode& error) {
-  if (!grow(chunked_size_ + piece.size())) {
-    refusal_ = Refusal::kNoMemory;
-    error = beast_http::error::buffer_overflow;
-    return 0;
-  }
-  if (!piece.empty()) std::memcpy(chunked_.data() + chunked_size_, piece.data(), piece.size());
-  chunked_size_ += piece.size();
-  return piece.size();
-}
-
-// By doubling, so that memory follows what has arrived and not what was announced.
-bool RequestParser::grow(size_t needed) {
-  if (needed <= chunked_.size() && chunked_.data() != nullptr) return true;
-  const size_t capacity = std::max({needed, chunked_.size() * 2, kFirstChunkedCapacity});
-  tensor::Buffer larger =
-      tensor::Buffer::allocate_aligned_at(capacity, aligned_offset(max_body_bytes_));
-  if (larger.data() == nullptr) return false;
-  if (chunked_size_ > 0) std::memcpy(larger.data(), chunked_.data(), chunked_size_);
-  chunked_ = std::move(larger);
-  return true;
+  refusal_ = body_.append({piece.data(), piece.size()});
+  if (refusal_ == Refusal::kNone) return piece.size();
+  error = beast_http::error::buffer_overflow;
+  return 0;
 }
 
 }  // namespace supernova::protocol::http

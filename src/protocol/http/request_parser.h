@@ -1,11 +1,13 @@
 // Beast's parser, writing straight into an HttpRequest. It is fed the head of a request and, when
-// the body is chunked, the chunks; a body of known length never passes through it. Not thread-safe.
+// the body is chunked, the chunks, which it hands on to the RequestBody; a body of known length
+// never passes through it. Not thread-safe.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstdint>
 
 #include "protocol/http/http_handler.h"
+#include "protocol/http/request_body.h"
 
 namespace supernova::protocol::http {
 
@@ -13,21 +15,18 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
   static constexpr int kMaxChunks = 65536;
 
-  // Why a body is refused where Beast itself finds no fault.
-  enum class Refusal { kNone, kTooLarge, kTooManyChunks, kNoMemory };
-
-  RequestParser(size_t max_header_bytes, uint64_t max_body_bytes);
+  // `body` must outlive the parser and have begun when chunks come.
+  RequestParser(size_t max_header_bytes, uint64_t max_body_bytes, RequestBody& body);
 
   HttpRequest& request() { return request_; }
-  Refusal refusal() const { return refusal_; }
+  // Why a body is refused where Beast itself finds no fault.
+  RequestBody::Refusal refusal() const { return refusal_; }
   bool is_http_1_1() const { return version_ == 11; }
   // The Transfer-Encoding as sent; "" = none.
   const std::string& transfer_encoding() const { return transfer_encoding_; }
   // Offset in the body that has to be aligned: the length of its JSON part, or 0. Never beyond
   // `limit`.
   size_t aligned_offset(uint64_t limit) const;
-  // Moves the chunked body, whole, into the request.
-  void finish_chunked_body();
 
  private:
   using ErrorCode = boost::beast::error_code;
@@ -45,17 +44,15 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::size_t on_chunk_body_impl(std::uint64_t, StringView piece, ErrorCode& error) override;
   void on_finish_impl(ErrorCode&) override {}
 
-  bool grow(size_t needed);
-
   const uint64_t max_body_bytes_;
+  RequestBody& body_;
   HttpRequest request_;
   std::string transfer_encoding_;
-  tensor::Buffer chunked_;  // its size is the capacity
-  size_t chunked_size_ = 0;
+  uint64_t announced_ = 0;  // by the chunks so far
   int chunks_ = 0;
   int version_ = 11;
   bool header_done_ = false;  // trailers after it are ignored
-  Refusal refusal_ = Refusal::kNone;
+  RequestBody::Refusal refusal_ = RequestBody::Refusal::kNone;
 };
 
 }  // namespace supernova::protocol::http

@@ -1,5 +1,6 @@
 #include "protocol/http/worker.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "base/log.h"
@@ -9,6 +10,10 @@ namespace supernova::protocol::http {
 namespace {
 
 constexpr std::chrono::milliseconds kSweepInterval{100};
+// With each so many connections looking at them takes longer, and is done more rarely.
+constexpr size_t kConnectionsPerInterval = 2000;
+constexpr size_t kMaxSweepIntervals = 10;
+constexpr std::chrono::seconds kReportInterval{10};
 
 }  // namespace
 
@@ -45,10 +50,11 @@ void Worker::empty_box() {
   for (auto& [connection, response] : box) connection->take_response(std::move(response));
 }
 
-void Worker::adopt(boost::asio::ip::tcp::socket socket) {
+void Worker::adopt(Accepted accepted) {
   // Counted at once, so that draining can't miss it.
   open_connections_.fetch_add(1, std::memory_order_relaxed);
-  auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket));
+  if (accepted.one_more) refused_.fetch_add(1, std::memory_order_relaxed);
+  auto connection = std::make_shared<Connection>(shared_from_this(), std::move(accepted));
   boost::asio::post(loop_, [this, connection] {
     connections_.insert(connection);
     schedule_sweep();
@@ -57,15 +63,28 @@ void Worker::adopt(boost::asio::ip::tcp::socket socket) {
 }
 
 void Worker::remove(const std::shared_ptr<Connection>& connection) {
-  if (connections_.erase(connection) == 1) {
-    open_connections_.fetch_sub(1, std::memory_order_relaxed);
-  }
+  if (connections_.erase(connection) == 0) return;
+  if (connection->one_more()) refused_.fetch_sub(1, std::memory_order_relaxed);
+  open_connections_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Worker::report_failed_handshake(const std::string& peer, std::string_view reason) {
+  SN_LOG(Debug, "{}: TLS handshake with {} failed: {}", options_.name, peer, reason);
+  ++failed_handshakes_;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_report_) return;
+  SN_LOG(Info, "{}: {} TLS handshake(s) failed, the last with {}: {}", options_.name,
+         failed_handshakes_, peer, reason);
+  failed_handshakes_ = 0;
+  next_report_ = now + kReportInterval;
 }
 
 void Worker::schedule_sweep() {
   if (sweep_scheduled_ || connections_.empty()) return;
   sweep_scheduled_ = true;
-  sweep_timer_.expires_after(kSweepInterval);
+  const size_t intervals =
+      std::min(1 + connections_.size() / kConnectionsPerInterval, kMaxSweepIntervals);
+  sweep_timer_.expires_after(kSweepInterval * intervals);
   sweep_timer_.async_wait([this](const boost::system::error_code& error) {
     sweep_scheduled_ = false;
     if (!error) sweep();

@@ -10,38 +10,58 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "protocol/http/block_pool.h"
 #include "protocol/http/http_handler.h"
 #include "protocol/http/http_server.h"
+#include "protocol/http/memory_budget.h"
+#include "protocol/tls/openssl.h"
 
 namespace supernova::protocol::http {
 
 class Connection;
 
+// A connection as the acceptor hands it on.
+struct Accepted {
+  boost::asio::ip::tcp::socket socket;  // made on the worker's loop
+  boost::asio::ip::tcp::endpoint peer;
+  tls::ContextPtr tls;    // null = plain
+  bool one_more = false;  // beyond max_connections: only to be told so
+};
+
 // Connections share the worker, so that one whose request outlives the server still has its loop.
 class Worker : public std::enable_shared_from_this<Worker> {
  public:
-  Worker(const HttpServerOptions& options, HttpHandler& handler)
-      : options_(options), handler_(handler) {}
+  Worker(const HttpServerOptions& options, HttpHandler& handler,
+         std::shared_ptr<MemoryBudget> budget)
+      : options_(options), handler_(handler), budget_(std::move(budget)) {}
 
   void run();  // the thread's body; returns after stop()
 
   // Any thread. A response for a connection that is gone, or after stop(), is dropped.
   void deliver(std::shared_ptr<Connection> connection, HttpResponse response);
-  void adopt(boost::asio::ip::tcp::socket socket);  // made on loop()
+  void adopt(Accepted accepted);
   void start_draining();
   void stop();  // closes every connection
   size_t open_connections() const { return open_connections_.load(std::memory_order_relaxed); }
+  // Of these, only to be told that they are too many.
+  size_t refused_connections() const { return refused_.load(std::memory_order_relaxed); }
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
   boost::asio::io_context& loop() { return loop_; }
   const HttpServerOptions& options() const { return options_; }
   HttpHandler& handler() { return handler_; }
+  MemoryBudget& budget() { return *budget_; }
+  BlockPool& blocks() { return blocks_; }
   bool on_thread() { return loop_.get_executor().running_in_this_thread(); }
 
   void remove(const std::shared_ptr<Connection>& connection);
+  // Each is logged for debugging; the rest of the world hears of them now and then.
+  void report_failed_handshake(const std::string& peer, std::string_view reason);
 
  private:
   void empty_box();
@@ -51,6 +71,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
 
   const HttpServerOptions options_;
   HttpHandler& handler_;
+  const std::shared_ptr<MemoryBudget> budget_;
+  BlockPool blocks_;  // outlives the connections that the loop holds
   boost::asio::io_context loop_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
       loop_.get_executor()};
@@ -59,7 +81,10 @@ class Worker : public std::enable_shared_from_this<Worker> {
   bool sweep_scheduled_ = false;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::atomic<size_t> open_connections_{0};
+  std::atomic<size_t> refused_{0};
   std::atomic<bool> draining_{false};
+  size_t failed_handshakes_ = 0;  // since they were last reported
+  std::chrono::steady_clock::time_point next_report_{};
 
   std::mutex box_mutex_;
   std::vector<std::pair<std::shared_ptr<Connection>, HttpResponse>> box_;

@@ -1,0 +1,81 @@
+#include "protocol/metrics/exposition.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "protocol/metrics/latency_window.h"
+#include "protocol/metrics/model_metrics.h"
+
+namespace supernova::protocol::metrics {
+namespace {
+
+TEST(Exposition, WritesTheTextFormat) {
+  Exposition out;
+  out.family("a_total", MetricType::kCounter, "What a is");
+  out.sample({}, uint64_t{18446744073709551615U});
+  out.sample({{"x", "1"}, {"y", "a\\b\"c\nd"}}, 0.25);
+  out.family("b", MetricType::kSummary, "B");
+  out.part("", {}, {"quantile", "0.5"}, std::numeric_limits<double>::quiet_NaN());
+  out.part("_sum", {{"x", "1"}}, {}, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(out.take(),
+            "# HELP a_total What a is\n# TYPE a_total counter\na_total 18446744073709551615\n"
+            "a_total{x=\"1\",y=\"a\\\\b\\\"c\\nd\"} 0.25\n"
+            "# HELP b B\n# TYPE b summary\nb{quantile=\"0.5\"} NaN\nb_sum{x=\"1\"} +Inf\n");
+}
+
+TEST(Exposition, LabelNamesAreMadeLegal) {
+  EXPECT_EQ(label_name("team"), "team");
+  EXPECT_EQ(label_name("my.team-2"), "my_team_2");
+  EXPECT_EQ(label_name("2nd"), "_nd");
+  EXPECT_EQ(label_name(""), "_");
+}
+
+TEST(ModelLabels, TagsDoNotHideLabels) {
+  const Labels labels =
+      model_labels("m", 2, {{"a-b", "1"}, {"a.b", "2"}, {"model", "3"}, {"__x", "4"}});
+  EXPECT_EQ(labels, (Labels{{"model", "m"},
+                            {"version", "2"},
+                            {"tag___x", "4"},
+                            {"a_b", "1"},
+                            {"tag_a_b", "2"},
+                            {"tag_model", "3"}}));
+}
+
+class LatencyWindowTest : public testing::Test {
+ protected:
+  // A scrape at `second`, when `count` requests of `ns` each came in since the scrape before.
+  uint64_t scrape(int second, int count, uint64_t ns = 1000) {
+    for (int i = 0; i < count; ++i) total_.request.add(ns);
+    last_ = window_.recent("m", total_, at(second));
+    return last_.request.count();
+  }
+  static LatencyWindow::Point at(int second) {
+    return LatencyWindow::Point(std::chrono::seconds(second));
+  }
+  LatencyWindow window_;
+  model::Latencies total_;
+  model::Latencies last_;
+};
+
+TEST_F(LatencyWindowTest, ForgetsWhatIsOlderThanAMinuteOrSo) {
+  EXPECT_EQ(scrape(1000, 5), 5U);
+  EXPECT_EQ(scrape(1010, 7, 1'000'000), 7U);
+  EXPECT_NEAR(last_.request.quantile(0), 1'000'000, 16'000);
+  EXPECT_EQ(scrape(1040, 1), 8U);
+  EXPECT_EQ(scrape(1065, 1), 9U);
+  // The scrape at 1040 is now old enough to count from.
+  EXPECT_EQ(scrape(1100, 2), 3U);
+  EXPECT_EQ(scrape(5000, 0), 0U);
+}
+
+TEST_F(LatencyWindowTest, StartsAnewWithACounterThatDoes) {
+  scrape(1000, 50);
+  total_ = {};
+  EXPECT_EQ(scrape(1010, 3), 3U);
+  window_.forget_before(at(1011));
+  EXPECT_EQ(scrape(1020, 1), 4U);
+}
+
+}  // namespace
+}  // namespace supernova::protocol::metrics
