@@ -362,6 +362,18 @@ TEST_F(BatchingTest, ADrainHandsWhatIsNotCheapToThePool) {
   EXPECT_EQ(pool_.submitted(), 1U);
 }
 
+TEST_F(BatchingTest, ARefusedRequestAsksForNoTurn) {
+  options_.batching.max_batch_size = 8;
+  options_.max_queue_size = 2;
+  std::vector<std::future<Response>> held;
+  {
+    DrainScope scope;
+    for (int i = 0; i < 2; ++i) held.push_back(send(here(rows_request(1, 1))));
+    EXPECT_EQ(send(1, 1).get().status().code(), absl::StatusCode::kUnavailable);
+  }
+  for (auto& future : held) expect_rows(future, 1, 1);
+}
+
 TEST_F(BatchingTest, TheCacheAnswersWithoutARun) {
   options_.cache = std::make_shared<ResponseCache>(1 << 20);
   auto miss = send(2, 7).get();

@@ -154,7 +154,8 @@ void Scheduler::Core::enqueue(tensor::Request request, tensor::Completion done) 
     } else {
       refusal = queue_.push(one);
       arm(queue_.earliest());
-      submit = scope == nullptr && ask_turn();
+      // Who is refused goes away: a turn asked here would never be submitted.
+      submit = refusal.ok() && scope == nullptr && ask_turn();
     }
   }
   if (!refusal.ok()) return refuse(item, refusal);
