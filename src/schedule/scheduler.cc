@@ -1,76 +1,71 @@
 #include "schedule/scheduler.h"
 
+#include "schedule/scheduler_core.h"
+
 namespace supernova::schedule {
+namespace {
+
+std::vector<std::unique_ptr<engine::Session>> one(std::unique_ptr<engine::Session> session) {
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  sessions.push_back(std::move(session));
+  return sessions;
+}
+
+thread_local DrainScope* innermost_scope = nullptr;
+
+}  // namespace
+
+Scheduler::Scheduler(std::vector<std::unique_ptr<engine::Session>> sessions,
+                     const SchedulerOptions& options)
+    : core_(std::make_shared<Core>(std::move(sessions), options)) {}
 
 Scheduler::Scheduler(std::unique_ptr<engine::Session> session, const SchedulerOptions& options)
-    : session_(std::move(session)), options_(options), worker_([this] { work(); }) {}
+    : Scheduler(one(std::move(session)), options) {}
 
-Scheduler::~Scheduler() { stop(); }
-
-void Scheduler::stop() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
+Scheduler::~Scheduler() {
+  if (core_->stop()) {
+    core_->close();
+  } else {
+    core_->abandon();
   }
-  wake_.notify_all();
-  if (worker_.joinable()) worker_.join();
 }
+
+void Scheduler::stop() { (void)core_->stop(); }
 
 void Scheduler::enqueue(tensor::Request request, tensor::Completion done) {
-  bool stopped = false;
-  {
-    std::lock_guard lock(mutex_);
-    stopped = stopping_;
-    if (!stopped && queue_.size() < options_.max_queue_size) {
-      queue_.push_back({std::move(request), std::move(done), std::chrono::steady_clock::now()});
-      wake_.notify_one();
-      return;
-    }
-  }
-  if (stopped) {
-    done(absl::UnavailableError(
-        base::str_cat("model '", request.model_name, "' is being unloaded")));
-    return;
-  }
-  done(absl::UnavailableError(base::str_cat("Exceeds maximum queue size of ",
-                                            options_.max_queue_size, " for model '",
-                                            request.model_name, "'")));
+  // The completion may let go of this scheduler.
+  const std::shared_ptr<Core> core = core_;
+  core->enqueue(std::move(request), std::move(done));
 }
 
-size_t Scheduler::queued() const {
-  std::lock_guard lock(mutex_);
-  return queue_.size();
+const engine::Session& Scheduler::session() const { return core_->session(); }
+size_t Scheduler::queued() const { return core_->queued(); }
+Scheduler::Figures Scheduler::figures() const { return core_->figures(); }
+void Scheduler::disable_batching(std::string_view reason) { core_->disable_batching(reason); }
+
+DrainScope::DrainScope() : outer_(innermost_scope) { innermost_scope = this; }
+
+DrainScope::~DrainScope() {
+  drain();
+  innermost_scope = outer_;
 }
 
-void Scheduler::work() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    Item item = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    if (item.request.cancellation && item.request.cancellation->cancelled()) {
-      item.done(absl::CancelledError("the request was cancelled before it ran"));
-    } else if (item.request.deadline && *item.request.deadline < std::chrono::steady_clock::now()) {
-      item.done(absl::DeadlineExceededError("Request timeout expired"));
-    } else {
-      running_ = true;  // only this thread sets it, and the worker waits for it below
-      const auto started = std::chrono::steady_clock::now();
-      session_->run(item.request, [this, queued = item.queued, started,
-                                   done = std::move(item.done)](auto result) mutable {
-        if (result.ok()) {
-          result->timing.queued = queued;
-          result->timing.started = started;
-        }
-        done(std::move(result));
-        std::lock_guard finished(mutex_);
-        running_ = false;
-        wake_.notify_all();
-      });
-    }
-    lock.lock();
-    wake_.wait(lock, [this] { return !running_; });
+DrainScope* DrainScope::of_this_thread() { return innermost_scope; }
+
+void DrainScope::add(std::shared_ptr<Scheduler::Core> core) {
+  for (const auto& held : held_) {
+    if (held == core) return;
+  }
+  held_.push_back(std::move(core));
+}
+
+void DrainScope::drain() {
+  if (!draining_.empty()) return;  // called within a completion: the loop below goes on
+  // Completions may bring new requests.
+  while (!held_.empty()) {
+    std::swap(held_, draining_);
+    for (const auto& core : draining_) core->drain_here();
+    draining_.clear();
   }
 }
 

@@ -1,56 +1,80 @@
-// The queue in front of one session. Requests wait in a bounded queue for the session's worker; a
-// full queue answers at once. One request runs at a time, also on an engine that answers later from
-// a thread of its own. Thread-safe.
+// The way of requests into a model's sessions. A request for an idle, cheap model runs at once on
+// the thread that brings it, where that thread allows it; the others wait in a bounded queue for a
+// thread of the pool, where they may be joined into batches. Thread-safe. Completions are called
+// without a lock held, on whatever thread the answer is found.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <memory>
-#include <mutex>
-#include <thread>
+#include <string>
 #include <vector>
 
 #include "engine/engine.h"
+#include "schedule/options.h"
 #include "tensor/request.h"
 
 namespace supernova::schedule {
 
-struct SchedulerOptions {
-  size_t max_queue_size = 1024;
-};
-
 class Scheduler {
  public:
-  Scheduler(std::unique_ptr<engine::Session> session, const SchedulerOptions& options);
-  ~Scheduler();  // stops
+  // What it does now and has done.
+  struct Figures {
+    size_t queued = 0;
+    size_t running = 0;
+    uint64_t runs = 0;
+    uint64_t runs_here = 0;  // of them on the threads that brought the requests
+    uint64_t batches = 0;    // of them of more than one request
+    bool cheap = false;      // runs may happen where they are asked for
+  };
 
-  // Finishes what is queued and running and takes nothing more. Must be called, once, before the
-  // last owner lets go on a thread that completes requests; the destructor calls it otherwise.
+  // At least one session, all of the same model.
+  Scheduler(std::vector<std::unique_ptr<engine::Session>> sessions,
+            const SchedulerOptions& options);
+  Scheduler(std::unique_ptr<engine::Session> session, const SchedulerOptions& options);
+  // Stops. Within a completion of this scheduler's own it does not wait: what is queued is still
+  // finished, and the sessions close after it.
+  ~Scheduler();
+
+  // Finishes what is queued and running and takes nothing more. Not to be called within a
+  // completion of this scheduler's.
   void stop();
 
-  // UNAVAILABLE when the queue is full or stopped; CANCELLED or DEADLINE_EXCEEDED when the request
-  // no longer counts by the time its turn comes.
+  // UNAVAILABLE when the queue is full or stopped, or the time that the configuration gives the
+  // request in the queue is over; CANCELLED or DEADLINE_EXCEEDED when it no longer counts by the
+  // time its turn comes. At most one request is run within the call, and none within a completion.
   void enqueue(tensor::Request request, tensor::Completion done);
-  // Requests that wait for their turn.
-  size_t queued() const;
-  const engine::Session& session() const { return *session_; }
+
+  const engine::Session& session() const;  // the first
+  size_t queued() const;                   // requests that wait for their turn
+  Figures figures() const;
+  // From now on every request is run by itself.
+  void disable_batching(std::string_view reason);
 
  private:
-  struct Item {
-    tensor::Request request;
-    tensor::Completion done;
-    tensor::Timing::Point queued;
-  };
-  void work();
+  friend class DrainScope;
+  class Core;
+  std::shared_ptr<Core> core_;
+};
 
-  std::unique_ptr<engine::Session> session_;
-  SchedulerOptions options_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Item> queue_;
-  bool stopping_ = false;
-  bool running_ = false;  // the session has a request whose answer has not come
-  std::thread worker_;
+// On a thread that reads many sockets, while it lives: requests for models that batch are held back
+// until drain(), which joins what all of the sockets brought and runs it here, where it is cheap,
+// or wakes one thread of the pool. The thread must call drain() before it waits for sockets again.
+class DrainScope {
+ public:
+  DrainScope();
+  ~DrainScope();  // drains
+  DrainScope(const DrainScope&) = delete;
+  DrainScope& operator=(const DrainScope&) = delete;
+
+  void drain();
+
+ private:
+  friend class Scheduler;
+  static DrainScope* of_this_thread();
+  void add(std::shared_ptr<Scheduler::Core> core);
+
+  std::vector<std::shared_ptr<Scheduler::Core>> held_;
+  std::vector<std::shared_ptr<Scheduler::Core>> draining_;  // keeps its memory
+  DrainScope* outer_;
 };
 
 }  // namespace supernova::schedule

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <future>
 
+#include "schedule/worker_pool.h"
 #include "support/fake_engine.h"
 
 namespace supernova::schedule {
@@ -125,6 +126,20 @@ TEST_F(SchedulerTest, StopFinishesWhatIsQueuedAndTakesNoMore) {
   EXPECT_TRUE(first.get().ok());
   EXPECT_TRUE(second.get().ok());
   EXPECT_EQ(enqueue().get().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SchedulerTest, TheLastOwnerMayLetGoWithinACompletion) {
+  auto first = occupy();
+  std::promise<void> gone;
+  scheduler_->enqueue({}, [this, &gone](base::Result<tensor::Response>) {
+    scheduler_.reset();  // on a thread of the engine
+    gone.set_value();
+  });
+  auto third = enqueue();
+  let_go();
+  gone.get_future().wait();
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_TRUE(third.get().ok());
 }
 
 }  // namespace

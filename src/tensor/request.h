@@ -53,7 +53,16 @@ struct Timing {
   Point compute_start;  // the engine has its inputs
   Point compute_end;    // the engine has its outputs
   Point finished;       // the outputs are in the response
+  // Items (of the first dimension, where the model has a batch dimension) of the run that answered
+  // it, how many of them were this request's, and whether it is the one request of that run that
+  // counts it.
   uint32_t batch_size = 1;
+  uint32_t items = 1;
+  bool first_of_batch = true;
+  // Of the response cache. A hit has no run: batch_size is 0 and the points above are one.
+  enum class Cache { kUnused, kHit, kMiss };
+  Cache cache = Cache::kUnused;
+  std::chrono::nanoseconds cache_time{0};  // looking, and keeping the answer of a miss
 };
 
 struct Request {
@@ -69,6 +78,9 @@ struct Request {
   std::string trace_context;  // W3C traceparent
   std::optional<std::chrono::steady_clock::time_point> deadline;
   std::shared_ptr<Cancellation> cancellation;  // may be null
+  // The thread that hands the request on may run it, and call the completion, within that call,
+  // where the model is idle and costs little.
+  bool may_run_here = false;
 };
 
 struct Response {

@@ -1,13 +1,12 @@
 // The CPU: /proc/cpuinfo (x86 and ARM64 forms), affinity, cgroup v2 and v1 quotas, memory and NUMA
 // nodes.
-#include <sched.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <set>
 #include <sstream>
 
 #include "base/text.h"
+#include "device/cpu_limits.h"
 #include "device/device.h"
 #include "device/system_tree.h"
 
@@ -71,62 +70,6 @@ CpuInfo read_cpuinfo(const std::string& sysroot) {
   return info;
 }
 
-// Path of this process in the unified hierarchy (v2) or of a v1 controller; "" = the root.
-std::string cgroup_path(const std::string& sysroot, std::string_view controller) {
-  std::istringstream lines(read_system_file(sysroot, "proc/self/cgroup"));
-  for (std::string line; std::getline(lines, line);) {
-    const size_t first = line.find(':');
-    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string_view controllers =
-        std::string_view(line).substr(first + 1, second - first - 1);
-    const std::string wrapped = base::str_cat(",", controllers, ",");
-    const bool matches =
-        controller.empty() ? controllers.empty()
-                           : wrapped.find(base::str_cat(",", controller, ",")) != std::string::npos;
-    if (matches) return line.substr(second + 1);
-  }
-  return "";
-}
-
-// The least quota on the way from a cgroup up to the root, in cores; 0 = none.
-template <typename ReadQuota>
-double least_quota(std::string path, ReadQuota read_quota) {
-  double least = 0;
-  while (true) {
-    const double quota = read_quota(path);
-    if (quota > 0 && (least == 0 || quota < least)) least = quota;
-    if (path.empty() || path == "/") return least;
-    path.resize(path.find_last_of('/') == std::string::npos ? 0 : path.find_last_of('/'));
-  }
-}
-
-double quota_cores(const std::string& sysroot) {
-  const double v2 = least_quota(cgroup_path(sysroot, ""), [&](const std::string& path) {
-    std::istringstream text(read_system_file(sysroot, "sys/fs/cgroup" + path + "/cpu.max"));
-    double quota = 0;
-    double period = 0;
-    return text >> quota >> period && period > 0 ? quota / period
-                                                 : 0.0;  // "max" reads as no number
-  });
-  if (v2 > 0) return v2;
-  return least_quota(cgroup_path(sysroot, "cpu"), [&](const std::string& path) {
-    const std::string folder = "sys/fs/cgroup/cpu" + path;
-    std::istringstream quota_text(read_system_file(sysroot, folder + "/cpu.cfs_quota_us"));
-    std::istringstream period_text(read_system_file(sysroot, folder + "/cpu.cfs_period_us"));
-    double quota = 0;
-    double period = 0;
-    return quota_text >> quota && period_text >> period && quota > 0 && period > 0 ? quota / period
-                                                                                   : 0.0;
-  });
-}
-
-int affinity_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
-}
-
 uint64_t memory_bytes(const std::string& sysroot) {
   uint64_t total = 0;
   std::istringstream lines(read_system_file(sysroot, "proc/meminfo"));
@@ -138,17 +81,18 @@ uint64_t memory_bytes(const std::string& sysroot) {
       break;
     }
   }
-  const double limit = least_quota(cgroup_path(sysroot, ""), [&](const std::string& path) {
+  const double limit = least_on_path(cgroup_path(sysroot, ""), [&](const std::string& path) {
     std::istringstream text(read_system_file(sysroot, "sys/fs/cgroup" + path + "/memory.max"));
     double bytes = 0;
     return text >> bytes ? bytes : 0.0;
   });
-  const double limit_v1 = least_quota(cgroup_path(sysroot, "memory"), [&](const std::string& path) {
-    std::istringstream text(
-        read_system_file(sysroot, "sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes"));
-    double bytes = 0;
-    return text >> bytes ? bytes : 0.0;  // "no limit" is a number larger than any memory
-  });
+  const double limit_v1 =
+      least_on_path(cgroup_path(sysroot, "memory"), [&](const std::string& path) {
+        std::istringstream text(
+            read_system_file(sysroot, "sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes"));
+        double bytes = 0;
+        return text >> bytes ? bytes : 0.0;  // "no limit" is a number larger than any memory
+      });
   for (const double bytes : {limit, limit_v1}) {
     if (bytes > 0 && (total == 0 || bytes < static_cast<double>(total))) {
       total = static_cast<uint64_t>(bytes);
@@ -188,7 +132,7 @@ void probe(const std::string& sysroot, std::vector<Device>& devices) {
       device.cores_usable = std::min<double>(device.cores_usable, allowed);
     }
   }
-  if (const double quota = quota_cores(sysroot); quota > 0) {
+  if (const double quota = cpu_quota(sysroot); quota > 0) {
     device.cores_usable = std::min(device.cores_usable, quota);
   }
   device.memory_bytes = memory_bytes(sysroot);

@@ -1,0 +1,456 @@
+#include "schedule/scheduler_core.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace supernova::schedule {
+namespace {
+
+// Batches that one drain may run where it is called; the rest is for the pool.
+constexpr int kBatchesHere = 4;
+
+uint64_t new_id() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
+size_t rows_in(const Items& items) {
+  size_t rows = 0;
+  for (const Item& item : items) rows += std::max<size_t>(item.rows, 1);
+  return rows;
+}
+
+}  // namespace
+
+// That a thread is within a run or a completion of a core.
+class Scheduler::Core::Frame {
+ public:
+  explicit Frame(const Core* core) : core_(core), outer_(innermost) { innermost = this; }
+  ~Frame() { innermost = outer_; }
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  static bool on_this_thread() { return innermost != nullptr; }
+  static bool on_this_thread(const Core* core) {
+    for (const Frame* at = innermost; at != nullptr; at = at->outer_) {
+      if (at->core_ == core) return true;
+    }
+    return false;
+  }
+
+ private:
+  static thread_local Frame* innermost;
+  const Core* core_;
+  Frame* outer_;
+};
+
+thread_local Scheduler::Core::Frame* Scheduler::Core::Frame::innermost = nullptr;
+
+Scheduler::Core::Core(std::vector<std::unique_ptr<engine::Session>> sessions,
+                      const SchedulerOptions& options)
+    : options_(options),
+      pool_(options.pool != nullptr ? *options.pool : WorkerPool::shared()),
+      clock_(options.clock != nullptr ? *options.clock : Clock::steady()),
+      id_(new_id()),
+      rules_(options.batching),
+      queue_(options),
+      cost_(options.inline_limit) {
+  SN_CHECK(!sessions.empty());
+  size_t possible = 0;
+  for (auto& session : sessions) {
+    const auto most = static_cast<size_t>(std::max(session->max_concurrency(), 1));
+    possible += most;
+    instances_.push_back({std::move(session), most});
+  }
+  const size_t wanted =
+      options.concurrency > 0 ? options.concurrency : static_cast<size_t>(pool_.threads());
+  free_ = std::min(possible, wanted);
+}
+
+Scheduler::Core::~Core() {
+  // Else close() did.
+  if (options_.cache != nullptr && !instances_.empty()) options_.cache->erase(id_);
+}
+
+size_t Scheduler::Core::queued() const {
+  std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
+Scheduler::Figures Scheduler::Core::figures() const {
+  std::lock_guard lock(mutex_);
+  Figures figures = figures_;
+  figures.queued = queue_.size();
+  figures.running = running_;
+  figures.cheap = cost_.cheap();
+  return figures;
+}
+
+void Scheduler::Core::disable_batching(std::string_view reason) {
+  {
+    std::lock_guard lock(mutex_);
+    if (rules_.max_batch_size <= 1) return;
+    rules_.max_batch_size = 1;
+  }
+  SN_LOG(Warning, "requests are run one by one from now on: {}", reason);
+}
+
+bool Scheduler::Core::is_idle() const { return queue_.empty() && running_ == 0 && burying_ == 0; }
+
+bool Scheduler::Core::stop() {
+  bool submit = false;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    submit = ask_turn();  // for what a DrainScope holds back
+  }
+  if (submit) pool_.submit(shared_from_this());
+  if (Frame::on_this_thread(this)) return false;
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return is_idle(); });
+  return true;
+}
+
+void Scheduler::Core::close() {
+  // A thread of the pool may still hold the empty core for a moment.
+  instances_.clear();
+  join_memory_.trim();
+  if (options_.cache != nullptr) options_.cache->erase(id_);
+}
+
+void Scheduler::Core::abandon() {
+  std::lock_guard lock(mutex_);
+  abandoned_ = true;
+}
+
+bool Scheduler::Core::may_run_here() const {
+  return free_ > 0 && cost_.cheap() && queue_.empty() && !Frame::on_this_thread();
+}
+
+void Scheduler::Core::enqueue(tensor::Request request, tensor::Completion done) {
+  Items one;
+  Item& item = one.emplace_back();
+  item.request = std::move(request);
+  item.done = std::move(done);
+  item.queued = clock_.now();
+  if (options_.has_batch_dimension) item.rows = rows_of(item.request);
+  base::Status refusal = check_alive(item.request, item.queued);
+  if (!refusal.ok()) return refuse(item, refusal);
+  if (options_.cache != nullptr && answer_from_cache(item)) return;
+
+  const bool here = item.request.may_run_here;
+  Batch* batch = nullptr;
+  bool submit = false;
+  DrainScope* scope = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (here && rules_.max_batch_size > 1) scope = DrainScope::of_this_thread();
+    if (stopping_) {
+      refusal = absl::UnavailableError(
+          base::str_cat("model '", item.request.model_name, "' is being unloaded"));
+    } else if (here && scope == nullptr && may_run_here()) {
+      batch = start(std::move(one), true);
+    } else {
+      refusal = queue_.push(one);
+      arm(queue_.earliest());
+      submit = scope == nullptr && ask_turn();
+    }
+  }
+  if (!refusal.ok()) return refuse(item, refusal);
+  if (scope != nullptr) return scope->add(shared_from_this());
+  if (batch != nullptr) {
+    run(batch);
+    std::lock_guard lock(mutex_);
+    submit = ask_turn();
+  }
+  if (submit) pool_.submit(shared_from_this());
+}
+
+bool Scheduler::Core::answer_from_cache(Item& item) {
+  item.cache_key = cache_key(id_, item.request);
+  if (!item.cache_key) return false;
+  auto outputs = options_.cache->find(*item.cache_key);
+  const auto now = clock_.now();
+  item.cache_time = now - item.queued;
+  if (!outputs) return false;
+  tensor::Response response;
+  response.id = item.request.id;
+  response.outputs = *std::move(outputs);
+  tensor::Timing& timing = response.timing;
+  timing.queued = timing.started = timing.compute_start = now;
+  timing.compute_end = timing.finished = now;
+  timing.batch_size = 0;
+  timing.items = static_cast<uint32_t>(std::max<size_t>(item.rows, 1));
+  timing.first_of_batch = false;
+  timing.cache = tensor::Timing::Cache::kHit;
+  timing.cache_time = item.cache_time;
+  const Frame frame(this);
+  item.done(std::move(response));
+  return true;
+}
+
+Scheduler::Core::Batch* Scheduler::Core::start(Items items, bool here) {
+  auto* batch = new Batch;
+  batch->core = shared_from_this();
+  batch->items = std::move(items);
+  batch->here = here;
+  batch->sequence = next_sequence_++;
+  for (size_t i = 1; i < instances_.size(); ++i) {
+    if (instances_[i].free > instances_[batch->instance].free) batch->instance = i;
+  }
+  --instances_[batch->instance].free;
+  --free_;
+  ++running_;
+  ++figures_.runs;
+  if (here) ++figures_.runs_here;
+  if (batch->items.size() > 1) ++figures_.batches;
+  return batch;
+}
+
+Scheduler::Core::Batch* Scheduler::Core::claim(bool here, Items& dead) {
+  if (free_ == 0) return nullptr;
+  const bool busy = running_ > 0 && !stopping_;
+  const BatchAction action = queue_.next(rules_, busy, clock_.now(), dead);
+  arm(action.kind == BatchAction::Kind::kWait ? std::min(action.until, queue_.earliest())
+                                              : queue_.earliest());
+  if (!dead.empty()) ++burying_;
+  if (action.kind != BatchAction::Kind::kRun) return nullptr;
+  return start(queue_.take(action), here);
+}
+
+// Whether the caller has to submit this core to the pool.
+bool Scheduler::Core::ask_turn() {
+  if (turn_asked_ || free_ == 0 || queue_.empty()) return false;
+  return turn_asked_ = true;
+}
+
+void Scheduler::Core::arm(Clock::Point when) {
+  if (when >= armed_) return;
+  armed_ = when;
+  clock_.wake_at(when, weak_from_this());
+}
+
+void Scheduler::Core::wake() {
+  Items dead;
+  bool submit = false;
+  {
+    std::lock_guard lock(mutex_);
+    armed_ = Clock::kNever;
+    queue_.expire(clock_.now(), dead);
+    arm(queue_.earliest());
+    if (!dead.empty()) ++burying_;
+    submit = ask_turn();
+  }
+  bury(dead);
+  if (submit) pool_.submit(shared_from_this());
+}
+
+void Scheduler::Core::refuse(Item& item, const base::Status& status) {
+  const Frame frame(this);
+  item.done(status);
+}
+
+void Scheduler::Core::bury(Items& dead) {
+  if (dead.empty()) return;
+  const auto now = clock_.now();
+  for (Item& item : dead) refuse(item, death_of(item, now));
+  dead.clear();
+  std::lock_guard lock(mutex_);
+  --burying_;
+  if (is_idle()) idle_.notify_all();
+}
+
+bool Scheduler::Core::work() {
+  Items dead;
+  Batch* batch = nullptr;
+  bool submit = false;
+  {
+    std::lock_guard lock(mutex_);
+    turn_asked_ = false;
+    batch = claim(false, dead);
+    submit = batch != nullptr && ask_turn();
+  }
+  if (submit) pool_.submit(shared_from_this());
+  bury(dead);
+  if (batch == nullptr) return false;
+  run(batch);
+  std::lock_guard lock(mutex_);
+  return ask_turn();
+}
+
+void Scheduler::Core::drain_here() {
+  for (int i = 0; i < kBatchesHere; ++i) {
+    Items dead;
+    Batch* batch = nullptr;
+    {
+      std::lock_guard lock(mutex_);
+      if (cost_.cheap() && !Frame::on_this_thread()) batch = claim(true, dead);
+    }
+    bury(dead);
+    if (batch == nullptr) break;
+    run(batch);
+  }
+  bool submit = false;
+  {
+    std::lock_guard lock(mutex_);
+    submit = ask_turn();
+  }
+  if (submit) pool_.submit(shared_from_this());
+}
+
+void Scheduler::Core::run(Batch* batch) {
+  const Frame frame(this);
+  engine::Session& session = *instances_[batch->instance].session;
+  tensor::Completion done = [batch](base::Result<tensor::Response> result) {
+    batch->core->finish(batch, std::move(result));
+  };
+  batch->started =
+      batch->here && batch->items.size() == 1 ? batch->items.front().queued : clock_.now();
+  if (batch->items.size() == 1) {
+    session.run(batch->items.front().request, std::move(done));
+  } else {
+    std::vector<const tensor::Request*> requests;
+    for (const Item& item : batch->items) requests.push_back(&item.request);
+    auto joined = join(requests, join_memory_);
+    if (joined.ok()) {
+      session.run(*joined, std::move(done));
+    } else {
+      done(joined.status());
+    }
+  }
+  end(batch, End::kCall);
+}
+
+// The answer of a run, on whatever thread.
+void Scheduler::Core::finish(Batch* batch, base::Result<tensor::Response> result) {
+  const Frame frame(this);
+  batch->took = result.ok() ? result->timing.compute_end - result->timing.compute_start
+                            : clock_.now() - batch->started;
+  const uint64_t sequence = batch->sequence;
+  Results results = results_of(*batch, std::move(result));
+  // None where the requests go back to the queue.
+  deliver(sequence, {std::move(batch->items), std::move(results)});
+  end(batch, End::kAnswer);
+}
+
+// Whether the requests of a batch that failed go back to be run one by one: the cause may be one of
+// them, or that they were together.
+bool Scheduler::Core::run_again(Batch& batch, const base::Status& failure) {
+  if (batch.items.size() == 1) return false;
+  switch (failure.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kDeadlineExceeded:
+      return false;
+    default:
+      break;
+  }
+  for (Item& item : batch.items) item.alone = true;
+  std::lock_guard lock(mutex_);
+  queue_.push_again(batch.items);
+  return true;
+}
+
+Scheduler::Core::Results Scheduler::Core::results_of(Batch& batch,
+                                                     base::Result<tensor::Response> result) {
+  Results results;
+  const size_t count = batch.items.size();
+  const auto total = static_cast<uint32_t>(rows_in(batch.items));
+  std::vector<std::vector<tensor::Tensor>> parts;
+  if (count > 1 && result.ok()) {
+    std::vector<size_t> rows;
+    for (const Item& item : batch.items) rows.push_back(item.rows);
+    auto divided = split(*result, rows);
+    if (divided.ok()) {
+      parts = *std::move(divided);
+    } else {
+      disable_batching(base::message(divided.status()));
+      result = divided.status();
+    }
+  }
+  if (!result.ok() && run_again(batch, result.status())) return results;
+  size_t index = 0;
+  for (Item& item : batch.items) {
+    if (!result.ok()) {
+      results.push_back(result.status());
+      continue;
+    }
+    tensor::Response response;
+    if (count == 1) {
+      response = *std::move(result);
+    } else {
+      response.id = item.request.id;
+      response.parameters = result->parameters;
+      response.outputs = std::move(parts[index]);
+      response.timing = result->timing;
+    }
+    tensor::Timing& timing = response.timing;
+    timing.queued = item.queued;
+    timing.started = batch.started;
+    timing.batch_size = total;
+    timing.items = static_cast<uint32_t>(std::max<size_t>(item.rows, 1));
+    timing.first_of_batch = index == 0;
+    results.push_back(std::move(response));
+    if (item.cache_key) keep_in_cache(item, results.back());
+    ++index;
+  }
+  return results;
+}
+
+void Scheduler::Core::keep_in_cache(Item& item, base::Result<tensor::Response>& result) {
+  const auto before = clock_.now();
+  options_.cache->insert(*item.cache_key, id_, result->outputs);
+  result->timing.cache = tensor::Timing::Cache::kMiss;
+  result->timing.cache_time = item.cache_time + (clock_.now() - before);
+}
+
+void Scheduler::Core::deliver(uint64_t sequence, Answer answer) {
+  const auto call = [](Answer& answers) {
+    auto result = answers.results.begin();
+    for (Item& item : answers.items) item.done(std::move(*result++));
+  };
+  if (!options_.batching.preserve_ordering) return call(answer);
+  std::unique_lock lock(mutex_);
+  outbox_.emplace(sequence, std::move(answer));
+  if (delivering_) return;  // that thread will find it
+  delivering_ = true;
+  while (!outbox_.empty() && outbox_.begin()->first == next_answer_) {
+    auto next = outbox_.extract(outbox_.begin());
+    ++next_answer_;
+    lock.unlock();
+    call(next.mapped());
+    next = {};
+    lock.lock();
+  }
+  delivering_ = false;
+}
+
+// One of the two ends of a run; the second makes room for the next. The thread of `kCall` owns this
+// core and asks for the next turn itself.
+void Scheduler::Core::end(Batch* ended, End which) {
+  if (ended->open_ends.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const std::unique_ptr<Batch> batch(ended);
+  std::shared_ptr<Core> self = std::move(batch->core);
+  std::unique_lock lock(mutex_);
+  cost_.add(batch->took, batch->here);
+  ++instances_[batch->instance].free;
+  ++free_;
+  --running_;
+  if (is_idle()) idle_.notify_all();
+  const bool submit = which == End::kAnswer && ask_turn();
+  if (!submit && (which == End::kCall || !abandoned_)) {
+    // Somebody else owns this core until this lock is open: it must not end here, on a thread that
+    // may be the engine's.
+    self.reset();
+    return;
+  }
+  lock.unlock();
+  if (submit) {
+    pool_.submit(std::move(self));
+  } else {
+    pool_.dispose(std::move(self));
+  }
+}
+
+}  // namespace supernova::schedule

@@ -1,0 +1,113 @@
+// What a Scheduler, the pool and the engine's answers share. It lives until the last of them lets
+// go. For the files of this folder only.
+#pragma once
+
+#include <absl/container/inlined_vector.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+#include "schedule/join.h"
+#include "schedule/request_queue.h"
+#include "schedule/run_cost.h"
+#include "schedule/scheduler.h"
+#include "schedule/worker_pool.h"
+
+namespace supernova::schedule {
+
+class Scheduler::Core final : public WorkSource,
+                              public Wakeable,
+                              public std::enable_shared_from_this<Core> {
+ public:
+  Core(std::vector<std::unique_ptr<engine::Session>> sessions, const SchedulerOptions& options);
+  ~Core() override;
+
+  void enqueue(tensor::Request request, tensor::Completion done);
+  // False: it is called within a completion of its own and did not wait for what is still to do.
+  bool stop();
+  // Once, after a stop() that waited: ends the sessions.
+  void close();
+  // After one that did not: nobody but what is still to do owns this core any more.
+  void abandon();
+  void drain_here();
+  bool work() override;
+  void wake() override;
+
+  const engine::Session& session() const { return *instances_.front().session; }
+  size_t queued() const;
+  Figures figures() const;
+  void disable_batching(std::string_view reason);
+
+ private:
+  struct Instance {
+    std::unique_ptr<engine::Session> session;
+    size_t free = 0;
+  };
+  // One run. It ends when the answer is there and the call that started it has returned.
+  struct Batch {
+    std::shared_ptr<Core> core;
+    Items items;
+    size_t instance = 0;
+    uint64_t sequence = 0;
+    bool here = false;
+    Clock::Point started{};
+    std::chrono::nanoseconds took{0};
+    std::atomic<int> open_ends{2};
+  };
+  using Results = absl::InlinedVector<base::Result<tensor::Response>, 1>;
+  struct Answer {
+    Items items;
+    Results results;
+  };
+  class Frame;
+  enum class End { kCall, kAnswer };
+
+  bool answer_from_cache(Item& item);
+  // With the lock held.
+  bool may_run_here() const;
+  Batch* start(Items items, bool here);
+  Batch* claim(bool here, Items& dead);
+  bool ask_turn();
+  void arm(Clock::Point when);
+  bool is_idle() const;
+
+  void refuse(Item& item, const base::Status& status);
+  void bury(Items& dead);
+  void run(Batch* batch);
+  void finish(Batch* batch, base::Result<tensor::Response> result);
+  bool run_again(Batch& batch, const base::Status& failure);
+  Results results_of(Batch& batch, base::Result<tensor::Response> result);
+  void keep_in_cache(Item& item, base::Result<tensor::Response>& result);
+  void deliver(uint64_t sequence, Answer answer);
+  void end(Batch* batch, End which);
+
+  const SchedulerOptions options_;
+  WorkerPool& pool_;
+  Clock& clock_;
+  const uint64_t id_;
+  JoinMemory join_memory_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable idle_;
+  std::vector<Instance> instances_;
+  BatchRules rules_;
+  RequestQueue queue_;
+  RunCost cost_;
+  size_t free_ = 0;     // runs that may start now
+  size_t running_ = 0;  // batches that have not ended
+  size_t burying_ = 0;  // threads that answer requests which were not run
+  bool turn_asked_ = false;
+  bool stopping_ = false;
+  bool abandoned_ = false;
+  Clock::Point armed_ = Clock::kNever;
+  Figures figures_;
+  // For answers in the order of the runs.
+  uint64_t next_sequence_ = 0;
+  uint64_t next_answer_ = 0;
+  bool delivering_ = false;
+  std::map<uint64_t, Answer> outbox_;
+};
+
+}  // namespace supernova::schedule
