@@ -12,7 +12,6 @@
 #include <memory>
 #include <utility>
 
-#include "load/http_reply.h"
 #include "load/request.h"
 
 namespace supernova::bench {
@@ -114,19 +113,28 @@ base::Result<Socket> connect_to(const Target& target, Clock::duration timeout) {
   return unreachable(target, std::strerror(error));
 }
 
+base::Result<HttpReply> exchange_on(const Socket& socket, std::string_view request) {
+  const Clock::time_point deadline = Clock::now() + seconds(10);
+  HttpReply reply(16 << 20);
+  SN_TRY(send_all(socket.descriptor(), request, deadline));
+  SN_TRY(receive(socket.descriptor(), reply, deadline));
+  return reply;
+}
+
+base::Result<HttpReply> exchange_http(const Target& target, std::string_view request) {
+  SN_ASSIGN(const Socket socket, connect_to(target, seconds(5)));
+  auto reply = exchange_on(socket, request);
+  if (!reply.ok()) return base::annotate(reply.status(), target.url());
+  return reply;
+}
+
 base::Result<std::string> ask_http(const Target& target, std::string_view method,
                                    std::string_view path, std::string_view body) {
-  SN_ASSIGN(const Socket socket, connect_to(target, seconds(5)));
-  const Clock::time_point deadline = Clock::now() + seconds(10);
-  const std::string request = http_message(target, method, path, "", body);
-  HttpReply reply(16 << 20);
-  base::Status status = send_all(socket.descriptor(), request, deadline);
-  if (status.ok()) status = receive(socket.descriptor(), reply, deadline);
-  const std::string where = base::str_cat(target.url(), path);
-  if (!status.ok()) return base::annotate(status, where);
+  SN_ASSIGN(const HttpReply reply,
+            exchange_http(target, http_message(target, method, path, "", body)));
   if (reply.status() / 100 != 2) {
     return absl::FailedPreconditionError(
-        base::str_cat(where, ": ", reply.status(), " ", error_text(reply.body())));
+        base::str_cat(target.url(), path, ": ", reply.status(), " ", error_text(reply.body())));
   }
   return reply.body();
 }

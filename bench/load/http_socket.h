@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "load/http_reply.h"
 #include "load/plan.h"
 #include "load/target.h"
 
@@ -28,6 +29,11 @@ class Socket {
 
 // Connected, non-blocking, without Nagle's delay.
 base::Result<Socket> connect_to(const Target& target, Clock::duration timeout);
+
+// One request and its reply on a connection;  the reply's whole body is kept, up to 16 MB.
+base::Result<HttpReply> exchange_on(const Socket& socket, std::string_view request);
+// On a connection of its own.
+base::Result<HttpReply> exchange_http(const Target& target, std::string_view request);
 
 // The body of a reply with a 2xx status; anything else is an error that names the URL. `path`
 // starts at /v2.

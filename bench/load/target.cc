@@ -120,11 +120,15 @@ base::Result<std::string> only_model(const std::vector<std::string>& names, cons
 }
 
 base::Status find_http_model(Target& target) {
-  SN_ASSIGN(const std::string body,
-            ask_http(target, "POST", "/v2/repository/index", R"({"ready":true})"));
+  const auto body = ask_http(target, "POST", "/v2/repository/index", R"({"ready":true})");
+  if (absl::IsFailedPrecondition(body.status())) {
+    return absl::InvalidArgumentError(
+        base::str_cat(base::message(body.status()), "; name the model with --model"));
+  }
+  if (!body.ok()) return body.status();
   simdjson::dom::parser parser;
   simdjson::dom::array models;
-  if (parser.parse(body).get(models) != simdjson::SUCCESS) {
+  if (parser.parse(*body).get(models) != simdjson::SUCCESS) {
     return absl::InvalidArgumentError(
         base::str_cat(target.url(), " doesn't list its models; name one with --model"));
   }
