@@ -1,8 +1,8 @@
 // supernova-bench-floor MODEL: the least that a server of this runtime could do. One thread, a bare
 // epoll loop, HTTP framing and nothing else (two fields of the head are looked for, the JSON is
-// skipped), the runtime called where the request was read, the reply's head made once. Answers
-// binary requests to a model of one input of fixed-size type, whatever their path. A yardstick, no
-// server: it trusts its client.
+// skipped), the bare runtime called where the request was read, the reply's head made once. Answers
+// binary requests to a model of one FP32 input, whatever their path. A yardstick, no server: it
+// trusts its client.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -15,59 +15,25 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/catalogue.h"
-#include "import/importer.h"
+#include "bare/bare_model.h"
 #include "load/http_socket.h"
 
 namespace supernova::bench {
 namespace {
 
 struct Model {
-  import::ImporterRegistry importers;
-  engine::Catalogue engines;
-  std::unique_ptr<engine::Model> model;
-  std::unique_ptr<engine::Session> session;
-  tensor::Request request;
-  size_t input_bytes = 0;
+  BareModel bare;
   std::string head;  // of every reply; the outputs follow
 };
 
-base::Status open_model(const std::string& path, Model& model) {
-  import::register_importers(model.importers);
-  engine::register_builtin_engines(model.engines);
-  SN_ASSIGN(const tensor::ImportedModel imported, model.importers.provide(path, {}));
-  const sn_device cpu{sizeof(sn_device), SN_DEVICE_CPU, 0, nullptr};
-  SN_ASSIGN(engine::Engine* const engine, model.engines.choose(imported.artefact, cpu, {}));
-  SN_ASSIGN(model.model, engine->open_model(imported.artefact, {}));
-  SN_ASSIGN(model.session, model.model->open_session(cpu, {}));
-  const engine::Signature& signature = model.session->signature();
-  if (signature.inputs.size() != 1) return absl::InvalidArgumentError("one input is supported");
-  tensor::Tensor input{signature.inputs[0].name, signature.inputs[0].data_type, {}, {}};
-  for (const int64_t size : signature.inputs[0].shape) input.shape.push_back(size < 0 ? 1 : size);
-  SN_ASSIGN(model.input_bytes, tensor::byte_size(input.data_type, input.shape));
-  input.buffer = tensor::Buffer::allocate(model.input_bytes);
-  std::memset(input.buffer.data(), 0, model.input_bytes);
-  model.request.inputs.push_back(std::move(input));
-  for (const auto& output : signature.outputs) model.request.outputs.push_back(output.name);
-  return {};
-}
-
-base::Result<tensor::Response> infer(Model& model) {
-  base::Result<tensor::Response> result = absl::InternalError("the engine has not answered");
-  model.session->run(model.request, [&](auto response) { result = std::move(response); });
-  return result;
-}
-
-base::Status prepare_head(Model& model) {
-  SN_ASSIGN(const tensor::Response response, infer(model));
+std::string reply_head(const std::vector<tensor::Tensor>& outputs) {
   std::string json = R"({"model_name":"m","model_version":"1","outputs":[)";
   size_t bytes = 0;
-  for (const tensor::Tensor& output : response.outputs) {
-    if (&output != &response.outputs.front()) json += ',';
+  for (const tensor::Tensor& output : outputs) {
+    if (&output != &outputs.front()) json += ',';
     json += base::str_cat(R"({"name":")", output.name, R"(","datatype":")",
                           tensor::data_type_name(output.data_type), R"(","shape":)",
                           tensor::shape_to_string(output.shape),
@@ -75,11 +41,10 @@ base::Status prepare_head(Model& model) {
     bytes += output.buffer.size();
   }
   json += "]}";
-  model.head = base::str_cat(
+  return base::str_cat(
       "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-"
       "Length: ",
       json.size(), "\r\nContent-Length: ", json.size() + bytes, "\r\n\r\n", json);
-  return {};
 }
 
 struct Connection {
@@ -98,15 +63,14 @@ size_t number_after(std::string_view head, std::string_view field) {
 
 // The whole request is there.
 bool answer(Model& model, Connection& connection) {
-  if (connection.need - connection.input != model.input_bytes) return false;
-  std::memcpy(model.request.inputs[0].buffer.data(), connection.received.data() + connection.input,
-              model.input_bytes);
-  const auto response = infer(model);
-  if (!response.ok()) return false;
+  const size_t size = model.bare.input().buffer.size();
+  if (connection.need - connection.input != size) return false;
+  std::memcpy(model.bare.input_data(), connection.received.data() + connection.input, size);
+  if (!model.bare.run().ok()) return false;
   iovec parts[16] = {{model.head.data(), model.head.size()}};
   int count = 1;
   size_t total = model.head.size();
-  for (const tensor::Tensor& output : response->outputs) {
+  for (const tensor::Tensor& output : model.bare.outputs()) {
     if (count == 16) return false;
     parts[count++] = {const_cast<std::byte*>(output.buffer.data()), output.buffer.size()};
     total += output.buffer.size();
@@ -165,9 +129,9 @@ void add_connection(const Socket& epoll, const Socket& listener,
 }
 
 base::Status serve(const std::string& path) {
-  Model model;
-  SN_TRY(open_model(path, model));
-  SN_TRY(prepare_head(model));
+  SN_ASSIGN(BareModel bare, BareModel::open(path));
+  std::string head = reply_head(bare.outputs());
+  Model model{std::move(bare), std::move(head)};
   uint16_t port = 0;
   SN_ASSIGN(const Socket listener, listen_anywhere(port));
   const Socket epoll(epoll_create1(EPOLL_CLOEXEC));

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <optional>
 
+#include "bare/bare_model.h"
 #include "counter/counts.h"
 
 namespace supernova::bench {
@@ -47,9 +50,40 @@ Measurement summarise(const Outcome& outcome, double cpu_seconds) {
           outcome.client_seconds / outcome.seconds};
 }
 
-base::Result<Measurement> measure_here(const Options& options, InProcess& here) {
+// The model in this process: the bare runtime, and this project's engine over it.
+struct Here {
+  import::ImporterRegistry importers;
+  engine::Catalogue engines;
+  InProcess engine;
+  std::optional<BareModel> bare;
+  std::string outputs;  // of the bare runtime
+
+  base::Status open(const std::string& path, const BenchModel& model) {
+    import::register_importers(importers);
+    engine::register_builtin_engines(engines);
+    SN_TRY(engine.open(path, importers, engines, "", {}));
+    const std::vector<tensor::Tensor> inputs = bench_inputs(model);
+    engine.set_inputs(inputs);
+    SN_ASSIGN(BareModel opened, BareModel::open(path));
+    bare.emplace(std::move(opened));
+    const std::string_view input = inputs[0].buffer.view();
+    if (bare->input().buffer.size() != input.size()) return absl::InternalError("input size");
+    std::memcpy(bare->input_data(), input.data(), input.size());
+    SN_TRY(bare->run());
+    for (const tensor::Tensor& output : bare->outputs()) outputs += output.buffer.view();
+    std::string same;
+    SN_TRY(engine.run(&same));
+    if (same == outputs) return {};
+    return absl::InternalError("the engine's outputs differ from the bare runtime's");
+  }
+};
+
+base::Result<Measurement> measure_here(const Options& options, Here& here, Path path) {
   pin_to_core(options.cores.server);  // where the servers run, which are idle meanwhile
-  auto outcome = load_calls([&] { return here.run(nullptr); }, make_plan(1, options.seconds));
+  const Plan plan = make_plan(1, options.seconds);
+  auto outcome = path == Path::kInProcess
+                     ? load_calls([&] { return here.bare->run(); }, plan)
+                     : load_calls([&] { return here.engine.run(nullptr); }, plan);
   pin_to_core(options.cores.client);
   if (!outcome.ok()) return outcome.status();
   return summarise(*outcome, outcome->client_seconds);
@@ -99,7 +133,7 @@ uint64_t system_calls(const Counts::Values& values) {
 base::Status count(const Options& options, const Requests& requests, const std::string& model,
                    std::vector<Line>& lines) {
   for (Line& line : lines) {
-    if (line.path == Path::kInProcess) continue;
+    if (line.connections == 0) continue;
     const std::string file = base::str_cat(options.folder, "/counts-", static_cast<int>(line.path));
     Stage stage(options.programs, model, options.cores.server,
                 {{"LD_PRELOAD", options.programs.counter}, {SN_COUNT_FILE, file}});
@@ -129,7 +163,7 @@ double median_of(const Series& series, Value value) {
 
 const Series* wall_of(const std::vector<Series>& all, const Series& series) {
   const Path wall = series.path == Path::kGrpc ? Path::kGrpcEcho : Path::kFloor;
-  if (series.path == wall || series.path == Path::kInProcess || series.path == Path::kGrpcEcho) {
+  if (series.connections == 0 || series.path == wall || series.path == Path::kGrpcEcho) {
     return nullptr;
   }
   for (const Series& other : all) {
@@ -172,26 +206,21 @@ base::Result<std::vector<Line>> measure_requests(const Options& options, const B
   SN_ASSIGN(const Requests requests, Requests::make(model, bench_inputs(model)));
 
   pin_to_core(options.cores.server);
-  import::ImporterRegistry importers;
-  engine::Catalogue engines;
-  import::register_importers(importers);
-  engine::register_builtin_engines(engines);
-  InProcess here;
-  SN_TRY(here.open(path, importers, engines, "", {}));
-  here.set_inputs(bench_inputs(model));
+  Here here;
+  SN_TRY(here.open(path, model));
   pin_to_core(options.cores.client);
   Stage stage(options.programs, path, options.cores.server, {});
-  SN_TRY(check_same(here, stage, Path::kFloor, requests));
-  SN_TRY(check_same(here, stage, Path::kRestBinary, requests));
+  SN_TRY(check_same(here.outputs, stage, Path::kFloor, requests));
+  SN_TRY(check_same(here.outputs, stage, Path::kRestBinary, requests));
 
-  std::vector<Series> all{{Path::kInProcess, 0, {}}};
+  std::vector<Series> all{{Path::kInProcess, 0, {}}, {Path::kEngine, 0, {}}};
   for (const int connections : options.connections) {
     for (const Path served : kServed) all.push_back({served, connections, {}});
   }
   for (int round = -1; round < options.rounds; ++round) {  // the first one warms up
     for (Series& series : all) {
-      const auto measured = series.path == Path::kInProcess
-                                ? measure_here(options, here)
+      const auto measured = series.connections == 0
+                                ? measure_here(options, here, series.path)
                                 : measure_served(options, stage, requests, series);
       if (!measured.ok()) return measured.status();
       if (round >= 0) series.rounds.push_back(*measured);

@@ -24,7 +24,7 @@ struct Programs {
   static Programs beside(const std::string& folder);
 };
 
-enum class Path { kInProcess, kFloor, kRestBinary, kRestJson, kGrpcEcho, kGrpc };
+enum class Path { kInProcess, kEngine, kFloor, kRestBinary, kRestJson, kGrpcEcho, kGrpc };
 std::string_view path_name(Path path);
 
 struct Requests {
@@ -68,6 +68,7 @@ class Stage {
 
 // The server and the floor must give the bytes that the runtime gives here, or their speed means
 // nothing.
-base::Status check_same(InProcess& here, Stage& stage, Path path, const Requests& requests);
+base::Status check_same(const std::string& expected, Stage& stage, Path path,
+                        const Requests& requests);
 
 }  // namespace supernova::bench
