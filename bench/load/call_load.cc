@@ -9,7 +9,6 @@ base::Result<Outcome> load_calls(const std::function<base::Status()>& once, cons
   threads.threads = plan.connections;
   const Clock::time_point start = Clock::now();
   return on_threads(threads, [&](int thread, int /*connections*/) -> base::Result<Outcome> {
-    const double cpu = thread_cpu_seconds();
     Pacer pacer(plan, start, 1.0 / plan.connections, static_cast<uint64_t>(thread));
     Recorder recorder(pacer);
     Clock::time_point now = Clock::now();
@@ -30,7 +29,7 @@ base::Result<Outcome> load_calls(const std::function<base::Status()>& once, cons
     }
     while (const auto due = pacer.take(pacer.end()))
       recorder.failure(*due, now, "not sent in time");
-    return recorder.finish(thread_cpu_seconds() - cpu);
+    return recorder.finish();
   });
 }
 

@@ -113,7 +113,6 @@ void GrpcWorker::end(size_t index, Recorder& recorder) {
 }
 
 Outcome GrpcWorker::run(Pacer pacer) {
-  const double cpu = thread_cpu_seconds();
   Recorder recorder(pacer);
   const Clock::time_point last = pacer.end() + plan_.timeout;
   // Every call has a deadline, so all of them end.
@@ -141,7 +140,7 @@ Outcome GrpcWorker::run(Pacer pacer) {
   bool ok = false;
   while (queue_.Next(&tag, &ok)) {
   }
-  return recorder.finish(thread_cpu_seconds() - cpu);
+  return recorder.finish();
 }
 
 }  // namespace

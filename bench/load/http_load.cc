@@ -256,7 +256,6 @@ Outcome HttpWorker::run(const Pacer& pacer) {
   recorder_ = Recorder(pacer_);
   constexpr int kRoom = 256;
   epoll_event events[kRoom];
-  const double cpu = thread_cpu_seconds();
   const Clock::time_point last = pacer_.end() + plan_.timeout;
   Clock::time_point now = Clock::now();
   while (now < last && !(pacer_.over(now) && in_flight_ == 0)) {
@@ -278,7 +277,7 @@ Outcome HttpWorker::run(const Pacer& pacer) {
     if (now >= pacer_.end() && broken_.size() == connections_.size()) break;
   }
   finish_late(now);
-  return recorder_.finish(thread_cpu_seconds() - cpu);
+  return recorder_.finish();
 }
 
 }  // namespace

@@ -5,6 +5,16 @@
 #include <vector>
 
 namespace supernova::bench {
+namespace {
+
+// Of all threads: a library's own work for the load too.
+double process_cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+}  // namespace
 
 Clock::duration seconds(double count) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
@@ -15,7 +25,6 @@ void Outcome::add(const Outcome& other) {
   errors += other.errors;
   for (const auto& [message, count] : other.messages) messages[message] += count;
   seconds = std::max(seconds, other.seconds);
-  client_seconds += other.client_seconds;
 }
 
 void Outcome::fail(std::string_view message) {
@@ -74,9 +83,8 @@ void Recorder::failure(Clock::time_point due, Clock::time_point now, std::string
   if (counts(due, now)) outcome_.fail(message);
 }
 
-Outcome Recorder::finish(double cpu_seconds) {
+Outcome Recorder::finish() {
   outcome_.seconds = std::chrono::duration<double>(last_ - from_).count();
-  outcome_.client_seconds = cpu_seconds;
   return std::move(outcome_);
 }
 
@@ -84,6 +92,7 @@ base::Result<Outcome> on_threads(
     const Plan& plan,
     const std::function<base::Result<Outcome>(int thread, int connections)>& work) {
   const int threads = std::max(1, std::min(plan.threads, plan.connections));
+  const double cpu_before = process_cpu_seconds();
   std::vector<base::Result<Outcome>> outcomes(static_cast<size_t>(threads));
   {
     std::vector<std::jthread> running;
@@ -100,13 +109,8 @@ base::Result<Outcome> on_threads(
     if (!outcome.ok()) return outcome.status();
     all.add(*outcome);
   }
+  all.client_seconds = process_cpu_seconds() - cpu_before;
   return all;
-}
-
-double thread_cpu_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 }  // namespace supernova::bench

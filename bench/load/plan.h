@@ -39,9 +39,10 @@ struct Outcome {
   uint64_t errors = 0;
   std::map<std::string, uint64_t> messages;  // of errors, the first kinds of them
   double seconds = 0;                        // from the first moment to the last reply
-  double client_seconds = 0;                 // processor time of the generator's threads
+  double client_seconds = 0;                 // processor time of this process meanwhile
 
   double rate() const { return seconds > 0 ? static_cast<double>(latencies.count()) / seconds : 0; }
+  // All but client_seconds, which are the process's.
   void add(const Outcome& other);
   // Counts an error; beyond 16 kinds of message they become "other errors".
   void fail(std::string_view message);
@@ -82,8 +83,7 @@ class Recorder {
 
   void success(Clock::time_point due, Clock::time_point now);
   void failure(Clock::time_point due, Clock::time_point now, std::string_view message);
-  // The outcome; `cpu_seconds` is the thread's.
-  Outcome finish(double cpu_seconds);
+  Outcome finish();
 
  private:
   bool counts(Clock::time_point due, Clock::time_point now);
@@ -98,8 +98,5 @@ class Recorder {
 base::Result<Outcome> on_threads(
     const Plan& plan,
     const std::function<base::Result<Outcome>(int thread, int connections)>& work);
-
-// Processor time of the calling thread so far.
-double thread_cpu_seconds();
 
 }  // namespace supernova::bench

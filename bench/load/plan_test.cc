@@ -79,7 +79,7 @@ TEST(Recorder, LeavesTheWarmUpOut) {
   recorder.failure(start, start, "early");
   recorder.success(start + milliseconds(1100), start + milliseconds(1400));
   recorder.failure(start + milliseconds(2900), start + milliseconds(5000), "late");
-  const Outcome outcome = recorder.finish(0);
+  const Outcome outcome = recorder.finish();
   EXPECT_EQ(outcome.latencies.count(), 1U);
   EXPECT_EQ(outcome.latencies.largest(), milliseconds(300));
   EXPECT_EQ(outcome.errors, 1U);

@@ -22,12 +22,12 @@ uint64_t settled_bytes(const Process& process) {
   return process.resident_bytes();
 }
 
-base::Result<Start> start_often(const Options& options, Path path, const std::string& model,
-                                const Requests& requests) {
+base::Result<Start> start_often(const Options& options, Path path, const std::string& file,
+                                const BenchModel& model, const Requests& requests) {
   std::vector<double> ready, resident;
   for (int i = 0; i < options.ready_times; ++i) {
-    SN_ASSIGN(const Process process,
-              Process::start(command_of(options.programs, path, model), options.cores.server));
+    SN_ASSIGN(const Process process, Process::start(command_of(options.programs, path, file, model),
+                                                    options.cores.server));
     ready.push_back(process.ready_seconds() * 1e3);
     SN_ASSIGN(const Target target, parse_target("http://" + process.http()));
     SN_TRY(exchange_http(target, requests.binary).status());
@@ -38,8 +38,9 @@ base::Result<Start> start_often(const Options& options, Path path, const std::st
 
 base::Status measure_further_models(const Options& options, const BenchModel& model,
                                     IdleCosts& costs) {
-  std::vector<std::string> words{options.programs.server, "--log-level", "error",       "serve",
-                                 "--http-port",           "0",           "--grpc-port", "0"};
+  std::vector<std::string> words{options.programs.server, "--log-level", "error", "serve"};
+  words.insert(words.end(), options.programs.server_ports.begin(),
+               options.programs.server_ports.end());
   std::vector<double> bytes;
   for (int i = 0; i <= options.further_models; ++i) {
     const std::string file = base::str_cat(options.folder, "/further", i, ".onnx");
@@ -82,15 +83,16 @@ base::Status open_idle(const Target& target, int number, std::vector<Socket>& so
   return {};
 }
 
-base::Status measure_connections(const Options& options, const std::string& model,
-                                 const Requests& requests, IdleCosts& costs) {
+base::Status measure_connections(const Options& options, const std::string& file,
+                                 const BenchModel& model, const Requests& requests,
+                                 IdleCosts& costs) {
   const uint64_t files = raise_file_limit();
   costs.connections = static_cast<int>(std::min<uint64_t>(
       static_cast<uint64_t>(options.idle_connections), files > 300 ? files - 300 : 0));
   if (costs.connections == 0) return {};
-  SN_ASSIGN(
-      const Process process,
-      Process::start(command_of(options.programs, Path::kRestBinary, model), options.cores.server));
+  SN_ASSIGN(const Process process,
+            Process::start(command_of(options.programs, Path::kRestBinary, file, model),
+                           options.cores.server));
   SN_ASSIGN(const Target target, parse_target("http://" + process.http()));
   SN_ASSIGN(costs.p99_before, active_p99(options, target, requests));
   const uint64_t before = settled_bytes(process);
@@ -110,14 +112,14 @@ base::Result<IdleCosts> measure_idle(const Options& options, const BenchModel& m
   const std::string path = base::str_cat(options.folder, "/", model.name, ".onnx");
   SN_TRY(write_file(path, model.onnx));
   SN_ASSIGN(const Requests requests, Requests::make(model, bench_inputs(model)));
-  SN_ASSIGN(const Start server, start_often(options, Path::kRestBinary, path, requests));
-  SN_ASSIGN(const Start floor, start_often(options, Path::kFloor, path, requests));
+  SN_ASSIGN(const Start server, start_often(options, Path::kRestBinary, path, model, requests));
+  SN_ASSIGN(const Start floor, start_often(options, Path::kFloor, path, model, requests));
   costs.ready_ms = server.ready_ms;
   costs.floor_ready_ms = floor.ready_ms;
   costs.resident_mb = server.resident / kMegabyte;
   costs.floor_resident_mb = floor.resident / kMegabyte;
   SN_TRY(measure_further_models(options, model, costs));
-  SN_TRY(measure_connections(options, path, requests, costs));
+  SN_TRY(measure_connections(options, path, model, requests, costs));
   return costs;
 }
 

@@ -133,6 +133,7 @@ base::Status run(Options options, bool json, bool idle) {
   }
   options.folder = folder;
   options.cores = choose_cores();
+  options.programs.find_ports();
   // Before any library starts threads of its own.
   pin_to_core(options.cores.client);
   const base::Status status = measure(options, json, idle);

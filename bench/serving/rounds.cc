@@ -130,12 +130,12 @@ uint64_t system_calls(const Counts::Values& values) {
 }
 
 // Fills in what is counted: in servers of their own, which the counter slows down.
-base::Status count(const Options& options, const Requests& requests, const std::string& model,
-                   std::vector<Line>& lines) {
+base::Status count(const Options& options, const Requests& requests, const BenchModel& model,
+                   const std::string& path, std::vector<Line>& lines) {
   for (Line& line : lines) {
     if (line.connections == 0) continue;
     const std::string file = base::str_cat(options.folder, "/counts-", static_cast<int>(line.path));
-    Stage stage(options.programs, model, options.cores.server,
+    Stage stage(options.programs, model, path, options.cores.server,
                 {{"LD_PRELOAD", options.programs.counter}, {SN_COUNT_FILE, file}});
     SN_ASSIGN(const Process* const child, stage.process(line.path));
     const Counts counts(file);
@@ -209,7 +209,7 @@ base::Result<std::vector<Line>> measure_requests(const Options& options, const B
   Here here;
   SN_TRY(here.open(path, model));
   pin_to_core(options.cores.client);
-  Stage stage(options.programs, path, options.cores.server, {});
+  Stage stage(options.programs, model, path, options.cores.server, {});
   SN_TRY(check_same(here.outputs, stage, Path::kFloor, requests));
   SN_TRY(check_same(here.outputs, stage, Path::kRestBinary, requests));
 
@@ -228,7 +228,7 @@ base::Result<std::vector<Line>> measure_requests(const Options& options, const B
   }
   std::vector<Line> lines;
   for (const Series& series : all) lines.push_back(make_line(all, series, model.name));
-  SN_TRY(count(options, requests, path, lines));
+  SN_TRY(count(options, requests, model, path, lines));
   return lines;
 }
 

@@ -1,5 +1,6 @@
 #include "setup.h"
 
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 
@@ -21,6 +22,20 @@ bool is_grpc(Path path) { return path == Path::kGrpc || path == Path::kGrpcEcho;
 Programs Programs::beside(const std::string& folder) {
   return {folder + "/supernova", folder + "/supernova-bench-floor",
           folder + "/supernova-bench-grpc-echo", folder + "/../lib/libsupernova-bench-count.so"};
+}
+
+void Programs::find_ports() {
+  std::string help;
+  if (FILE* const output = popen(base::str_cat("'", server, "' serve --help").c_str(), "r")) {
+    char part[4096];
+    while (const size_t got = fread(part, 1, sizeof(part), output)) help.append(part, got);
+    pclose(output);
+  }
+  server_ports.clear();
+  for (const char* flag : {"--http-port", "--grpc-port", "--metrics-port"}) {
+    if (help.find(flag) == std::string::npos) continue;
+    server_ports.insert(server_ports.end(), {flag, "0"});
+  }
 }
 
 std::string_view path_name(Path path) {
@@ -74,11 +89,13 @@ base::Result<Requests> Requests::make(const BenchModel& model,
   return requests;
 }
 
-std::vector<std::string> command_of(const Programs& programs, Path path, const std::string& model) {
-  if (path == Path::kFloor) return {programs.floor, model};
-  if (path == Path::kGrpcEcho) return {programs.grpc_echo};
-  return {programs.server, "--log-level", "error",       "serve", model,
-          "--http-port",   "0",           "--grpc-port", "0"};
+std::vector<std::string> command_of(const Programs& programs, Path path, const std::string& file,
+                                    const BenchModel& model) {
+  if (path == Path::kFloor) return {programs.floor, file};
+  if (path == Path::kGrpcEcho) return {programs.grpc_echo, std::to_string(model.output_bytes + 64)};
+  std::vector<std::string> words{programs.server, "--log-level", "error", "serve", file};
+  words.insert(words.end(), programs.server_ports.begin(), programs.server_ports.end());
+  return words;
 }
 
 base::Result<Process*> Stage::process(Path path) {
@@ -87,7 +104,7 @@ base::Result<Process*> Stage::process(Path path) {
                                                             : server_;
   if (!child) {
     SN_ASSIGN(Process started,
-              Process::start(command_of(programs_, path, model_), core_, variables_));
+              Process::start(command_of(programs_, path, file_, model_), core_, variables_));
     child.emplace(std::move(started));
   }
   return &*child;

@@ -19,9 +19,12 @@ struct Programs {
   std::string server;
   std::string floor;
   std::string grpc_echo;
-  std::string counter;  // the library that is loaded first
+  std::string counter;                    // the library that is loaded first
+  std::vector<std::string> server_ports;  // flags that leave every port to the system
 
   static Programs beside(const std::string& folder);
+  // Asks the server which ports it has.
+  void find_ports();
 };
 
 enum class Path { kInProcess, kEngine, kFloor, kRestBinary, kRestJson, kGrpcEcho, kGrpc };
@@ -39,16 +42,19 @@ struct Requests {
 std::vector<tensor::Tensor> bench_inputs(const BenchModel& model);
 base::Status write_file(const std::string& path, const std::string& content);
 
-// The arguments that start the program which answers on `path`.
-std::vector<std::string> command_of(const Programs& programs, Path path, const std::string& model);
+// The arguments that start the program which answers on `path`; the echo answers with as many bytes
+// as the model's outputs have, and some for what is around them.
+std::vector<std::string> command_of(const Programs& programs, Path path, const std::string& file,
+                                    const BenchModel& model);
 
 // The children, each of them only when first asked for.
 class Stage {
  public:
-  Stage(const Programs& programs, std::string model, int core,
+  Stage(const Programs& programs, const BenchModel& model, std::string file, int core,
         std::map<std::string, std::string> variables)
       : programs_(programs),
-        model_(std::move(model)),
+        model_(model),
+        file_(std::move(file)),
         core_(core),
         variables_(std::move(variables)) {}
 
@@ -58,7 +64,8 @@ class Stage {
 
  private:
   const Programs& programs_;
-  std::string model_;
+  const BenchModel& model_;
+  std::string file_;
   int core_;
   std::map<std::string, std::string> variables_;
   std::optional<Process> server_;

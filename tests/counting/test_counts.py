@@ -116,6 +116,7 @@ class Counts(unittest.TestCase):
 
     def check_rest(self, name, request):
         client = Client(self.server.http)
+        self.addCleanup(client.socket.close)
         for _ in range(WARM_UP):
             status, _ = client.ask(request)
             self.assertEqual(status, b"200")
