@@ -39,7 +39,7 @@ if(SUPERNOVA_SANITIZE)
   endif()
   if(SUPERNOVA_SANITIZE MATCHES "thread")
     # protobuf's headers change the layout of map fields where this is defined, and Debian's library
-    # was built without it.
-    add_compile_options(-U__SANITIZE_THREAD__)
+    # was built without it. libstdc++ must go on knowing.
+    add_compile_options(-U__SANITIZE_THREAD__ -D_GLIBCXX_TSAN=1)
   endif()
 endif()

@@ -10,7 +10,7 @@
 
 #include "protocol/oip/infer_request.h"
 #include "protocol/oip/infer_response.h"
-#include "protocol/oip/route.h"
+#include "protocol/oip/routes.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace supernova;
@@ -19,7 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string header(content.substr(0, line_end));
   const std::string_view text =
       line_end == std::string_view::npos ? "" : content.substr(line_end + 1);
-  (void)protocol::oip::parse_route(text.substr(0, 200));
+  static const protocol::oip::RouteTable kTables[] = {protocol::oip::routes()};
+  static const protocol::oip::Router kRouter(kTables);
+  (void)kRouter.match("POST", text.substr(0, 200));
 
   tensor::TensorInfo info;
   info.name = "x";

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/base64.h"
 #include "base/json_writer.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -13,6 +14,30 @@ std::string json(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
+}
+
+TEST(Base64, ThereAndBack) {
+  for (const auto& [bytes, text] : {std::pair<std::string, const char*>{"", ""},
+                                    {"f", "Zg=="},
+                                    {"fo", "Zm8="},
+                                    {"foo", "Zm9v"},
+                                    {"foobar", "Zm9vYmFy"},
+                                    {std::string("\xff\xfe\0", 3), "//4A"}}) {
+    std::string encoded;
+    append_base64(encoded, bytes);
+    EXPECT_EQ(encoded, text);
+    std::string decoded;
+    EXPECT_TRUE(decode_base64(text, decoded)) << text;
+    EXPECT_EQ(decoded, bytes);
+  }
+}
+
+TEST(Base64, RefusesWhatIsNotCanonical) {
+  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "====", "=g==", "Z===", "Zh==", "Zm9=",
+                           "Zm 9", "Zm9v\n", "Zm9-", "Zg==Zg==", "Z\x80\x80="}) {
+    std::string decoded;
+    EXPECT_FALSE(decode_base64(text, decoded)) << text;
+  }
 }
 
 TEST(JsonWriter, EscapesWhatJsonForbids) {

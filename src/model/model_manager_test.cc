@@ -354,6 +354,15 @@ TEST_F(ManagerTest, LoadsAndUnloadsFromManyThreads) {
   EXPECT_EQ(*infer("a"), 1);
 }
 
+// A load must not be felt by its neighbours, and what it starts must not stay slow.
+TEST_F(ManagerTest, LoadsHaveALowPriorityAndRunsDoNot) {
+  put("a/1/model.fake", "value 1");
+  start(ControlMode::kNone);
+  EXPECT_GT(testing::open_nice, testing::own_nice());
+  ASSERT_TRUE(infer("a").ok());
+  EXPECT_EQ(testing::run_nice, testing::own_nice());
+}
+
 TEST_F(ManagerTest, DrainAnswersWhatWaits) {
   put("a/1/model.fake", "value 1 slow");
   put("b/1/model.fake", "value 1");

@@ -168,8 +168,9 @@ void Reconciler::begin_load(const std::string& name, Model& model, int64_t numbe
   version.attempt->keep(model.plan->files);
   version.attempt->start_loading();
   model.busy = true;
-  loaders_->submit([this, name, wanted = *version.wanted, plan = model.plan,
-                    attempt = version.attempt] { load(name, wanted, plan, attempt); });
+  loaders_->submit(
+      [this, name, wanted = *version.wanted, plan = model.plan,
+       attempt = version.attempt]() mutable { load(name, wanted, std::move(plan), attempt); });
 }
 
 void Reconciler::load(const std::string& name, const DesiredVersion& wanted,
@@ -179,6 +180,7 @@ void Reconciler::load(const std::string& name, const DesiredVersion& wanted,
     attempt->fail(status);
     SN_LOG(Error, "model '{}' version {}: {}", name, wanted.number, base::message(status));
   }
+  plan.reset();  // whoever is answered below may count on its files being gone after an unload
   VersionHandle old;
   Answers answers;
   {
@@ -227,10 +229,11 @@ void Reconciler::unload(const std::string& name, Model& model, int64_t number) {
   Version& version = model.versions[number];
   const VersionHandle old = std::exchange(version.serving, nullptr);
   version.unloaded = model.current->kind == Operation::Kind::kUnload;
+  // In this order: who is told that the version is gone sees it gone in the index.
+  watch_closing(name, number, old.get());
   ++model.leaving->left;
   steward_.when_closed(old.get(), Steward::Clock::now() + kUnloadWait,
                        [leaving = model.leaving] { leaving->release(); });
-  watch_closing(name, number, old.get());
   publish(name, model);
   old->retire();
   SN_LOG(Info, "model '{}' version {} is unloaded", name, number);
@@ -362,15 +365,20 @@ void Reconciler::stop() {
     if (stopping_.exchange(true)) return;
   }
   if (loaders_) loaders_->stop();
-  std::lock_guard lock(mutex_);
-  for (auto& [name, model] : models_) {
-    if (model.current && model.current->done) model.waiting.push_front(std::move(*model.current));
-    model.current.reset();
-    for (Operation& operation : model.waiting) {
-      if (operation.done) operation.done(server_stops());
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [name, model] : models_) {
+      if (model.current) model.waiting.push_front(std::move(*model.current));
+      model.current.reset();
+      for (Operation& operation : model.waiting) {
+        if (!operation.done) continue;
+        answers.emplace_back(
+            [done = std::move(operation.done)]() mutable { done(server_stops()); });
+      }
+      model.waiting.clear();
     }
-    model.waiting.clear();
   }
+  for (Answer& answer : answers) answer();
 }
 
 }  // namespace supernova::model

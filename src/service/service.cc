@@ -289,23 +289,73 @@ base::Result<LogSettings> Service::update_log_settings(const Caller& caller,
   return current_log_settings();
 }
 
-void Service::infer(const Caller& caller, tensor::Request request, tensor::Completion done) {
-  const auto arrived = std::chrono::steady_clock::now();
+namespace {
+
+base::Status with_id(const base::Status& status, std::string_view id) {
+  if (id.empty()) return status;
+  return {status.code(), base::str_cat("[request id: ", id, "] ", status.message())};
+}
+
+// A parameter that is a whole number from 0 to 2^64-1; nothing when it is not given.
+base::Result<std::optional<uint64_t>> whole_parameter(const tensor::Request& request,
+                                                      std::string_view key,
+                                                      std::string_view meaning) {
+  const auto at = request.parameters.find(key);
+  if (at == request.parameters.end()) return std::nullopt;
+  if (const auto* large = std::get_if<uint64_t>(&at->second)) return *large;
+  const auto* const number = std::get_if<int64_t>(&at->second);
+  if (number != nullptr && *number >= 0) return static_cast<uint64_t>(*number);
+  return absl::InvalidArgumentError(
+      base::str_cat("parameter '", key, "' must be ", meaning, ", 0 or more"));
+}
+
+// What the protocol gives a meaning: `timeout` is the time the client is willing to wait, 0 for
+// ever.
+base::Status apply_parameters(tensor::Request& request,
+                              std::chrono::steady_clock::time_point arrived) {
+  SN_TRY(whole_parameter(request, "priority", "a whole number").status());
+  SN_ASSIGN(const auto timeout,
+            whole_parameter(request, "timeout", "a whole number of microseconds"));
+  if (!timeout || *timeout == 0) return {};
+  // Beyond a year it makes no difference, and sums can't overflow.
+  constexpr uint64_t kYear = uint64_t{365} * 24 * 3600 * 1'000'000;
+  const auto deadline = arrived + std::chrono::microseconds(std::min(*timeout, kYear));
+  request.deadline = std::min(request.deadline.value_or(deadline), deadline);
+  return {};
+}
+
+}  // namespace
+
+tensor::Completion Service::observe(tensor::Request& request,
+                                    std::chrono::steady_clock::time_point arrived,
+                                    tensor::Completion done) {
   if (tracer_ != nullptr) done = tracer_->trace(request, arrived, std::move(done));
   if (base::log_enabled(base::LogLevel::kDebug)) {
     done = log_access(request, arrived, std::move(done));
   }
+  return done;
+}
+
+void Service::infer(const Caller& caller, tensor::Request request, tensor::Completion done) {
   const auto refuse = [&](const base::Status& status) {
-    done(request.id.empty() ? status
-                            : base::Status(status.code(), base::str_cat("[request id: ", request.id,
-                                                                        "] ", status.message())));
+    observe(request, std::chrono::steady_clock::now(),
+            std::move(done))(with_id(status, request.id));
   };
   const base::Status right = check_right(caller, Api::kInference, request.model_name);
   if (!right.ok()) return refuse(right);
-  request.principal = caller.name;
   auto found = models_.find(request.model_name, request.model_version);
   if (!found.ok()) return refuse(found.status());
-  model::VersionHandle handle = *std::move(found);
+  infer(caller, *std::move(found), std::move(request), std::move(done));
+}
+
+void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::Request request,
+                    tensor::Completion done) {
+  const auto arrived = std::chrono::steady_clock::now();
+  done = observe(request, arrived, std::move(done));
+  const auto refuse = [&](const base::Status& status) { done(with_id(status, request.id)); };
+  const base::Status right = check_right(caller, Api::kInference, handle->name());
+  if (!right.ok()) return refuse(right);
+  request.principal = caller.name;
   const model::ModelConfig& config = handle->config();
 
   for (Tensor& input : request.inputs) {
@@ -325,6 +375,7 @@ void Service::infer(const Caller& caller, tensor::Request request, tensor::Compl
   }
   uint32_t batch_size = 1;
   const base::Status status = [&]() -> base::Status {
+    SN_TRY(apply_parameters(request, arrived));
     SN_TRY(fetch_inputs(request, shared_memory_));
     SN_TRY(validate(request, config.inputs, config.outputs));
     SN_TRY(check_outputs(request.outputs, config));

@@ -101,6 +101,9 @@ class Service {
 
   // `done` is called exactly once, on this thread (refused) or another.
   void infer(const Caller& caller, tensor::Request request, tensor::Completion done);
+  // The same on a version that model() lent: what was read against it runs on it.
+  void infer(const Caller& caller, model::VersionHandle version, tensor::Request request,
+             tensor::Completion done);
 
   // The signature a request to this model is read against (protocols that need datatypes first).
   base::Result<model::VersionHandle> model(std::string_view name, std::string_view version) const {
@@ -112,6 +115,10 @@ class Service {
  private:
   // OK when the trace extension is served and `model` is "" or ready.
   base::Status check_trace(const Caller& caller, std::string_view model) const;
+  // `done` as it goes on when traces and the access log are to know of it.
+  tensor::Completion observe(tensor::Request& request,
+                             std::chrono::steady_clock::time_point arrived,
+                             tensor::Completion done);
 
   model::ModelManager& models_;
   const AccessControl* access_ = nullptr;

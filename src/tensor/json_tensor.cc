@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/json_writer.h"
 #include "tensor/bytes.h"
 
@@ -19,40 +20,6 @@ namespace dom = simdjson::dom;
 
 constexpr size_t kMaxRank = 64;
 constexpr float kHalfLimit = 65520.0F;  // from here on a half rounds to infinity
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void append_base64(std::string& out, std::string_view bytes) {
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    const size_t have = std::min<size_t>(3, bytes.size() - at);
-    uint32_t group = 0;
-    for (size_t i = 0; i < 3; ++i) {
-      group = group << 8U | (i < have ? static_cast<uint8_t>(bytes[at + i]) : 0U);
-    }
-    for (size_t i = 0; i < 4; ++i) {
-      out += i <= have ? kBase64[group >> (18 - 6 * i) & 0x3FU] : '=';
-    }
-  }
-}
-
-// Padded base64 in the standard alphabet; false for anything else.
-bool decode_base64(std::string_view text, std::string& out) {
-  if (text.size() % 4 != 0) return false;
-  for (size_t at = 0; at < text.size(); at += 4) {
-    const bool last = at + 4 == text.size();
-    const size_t padding = !last ? 0 : text[at + 2] == '=' ? 2 : text[at + 3] == '=' ? 1 : 0;
-    uint32_t group = 0;
-    for (size_t i = 0; i < 4; ++i) {
-      const size_t digit = i >= 4 - padding ? (text[at + i] == '=' ? 0 : std::string_view::npos)
-                                            : kBase64.find(text[at + i]);
-      if (digit == std::string_view::npos) return false;
-      group = group << 6U | static_cast<uint32_t>(digit);
-    }
-    for (size_t i = 0; i < 3 - padding; ++i)
-      out += static_cast<char>(group >> (16 - 8 * i) & 0xFFU);
-  }
-  return true;
-}
 
 // Round to nearest, ties to even. `value` is finite and below kHalfLimit.
 uint16_t half_bits(float value) {
@@ -158,7 +125,7 @@ class Filler {
     if (element.get_object().get(object) == simdjson::SUCCESS && object.size() == 1 &&
         object["b64"].get_string().get(text) == simdjson::SUCCESS) {
       std::string bytes;
-      if (!decode_base64(text, bytes)) return wrong(element, "its base64 is damaged");
+      if (!base::decode_base64(text, bytes)) return wrong(element, "its base64 is damaged");
       pack_bytes(data_, bytes);
       return absl::OkStatus();
     }
@@ -318,7 +285,7 @@ base::Result<std::string> format_json_tensor(const Tensor& tensor) {
       base::append_json_string(out, elements[i]);
     } else {
       out += "{\"b64\":\"";
-      append_base64(out, elements[i]);
+      base::append_base64(out, elements[i]);
       out += "\"}";
     }
   }

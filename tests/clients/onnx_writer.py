@@ -54,8 +54,9 @@ def node(op, inputs, outputs, attributes=()):
             _bytes(4, op) + b"".join(_bytes(5, a) for a in attributes))
 
 
-def model(nodes, inputs, outputs, opset=13, ir_version=8):
+def model(nodes, inputs, outputs, opset=13, ir_version=8, initializers=()):
     graph = (b"".join(_bytes(1, n) for n in nodes) + _bytes(2, "graph") +
+             b"".join(_bytes(5, i) for i in initializers) +
              b"".join(_bytes(11, i) for i in inputs) + b"".join(_bytes(12, o) for o in outputs))
     return (_number(1, ir_version) + _bytes(2, "supernova-tests") + _bytes(7, graph) +
             _bytes(8, _number(2, opset)))
@@ -68,9 +69,23 @@ def identity(datatype, shape=("rows", "columns")):
                  [tensor_info("OUTPUT0", datatype, shape)])
 
 
-def sum_difference(datatype="FP32", shape=(2, 3)):
-    """INPUT0, INPUT1 -> SUM, DIFFERENCE."""
-    return model([node("Add", ["INPUT0", "INPUT1"], ["SUM"]),
-                  node("Sub", ["INPUT0", "INPUT1"], ["DIFFERENCE"])],
-                 [tensor_info(n, datatype, shape) for n in ("INPUT0", "INPUT1")],
-                 [tensor_info(n, datatype, shape) for n in ("SUM", "DIFFERENCE")])
+def initializer(name, shape, raw):
+    """A constant FP32 tensor."""
+    return (b"".join(_number(1, d) for d in shape) + _number(2, ELEMENT_TYPE["FP32"]) +
+            _bytes(8, name) + _bytes(9, raw))
+
+
+def sum_difference(datatype="FP32", shape=(2, 3), extra_weights=0):
+    """INPUT0, INPUT1 -> SUM, DIFFERENCE; with `extra_weights` also WIDE, a product with a constant
+    of about that many bytes."""
+    nodes = [node("Add", ["INPUT0", "INPUT1"], ["SUM"]),
+             node("Sub", ["INPUT0", "INPUT1"], ["DIFFERENCE"])]
+    inputs = [tensor_info(n, datatype, shape) for n in ("INPUT0", "INPUT1")]
+    outputs = [tensor_info(n, datatype, shape) for n in ("SUM", "DIFFERENCE")]
+    initializers = []
+    if extra_weights:
+        width = max(1, extra_weights // (4 * shape[1]))
+        initializers = [initializer("weights", (shape[1], width), bytes(4 * shape[1] * width))]
+        nodes.append(node("MatMul", ["INPUT0", "weights"], ["WIDE"]))
+        outputs.append(tensor_info("WIDE", datatype, (shape[0], width)))
+    return model(nodes, inputs, outputs, initializers=initializers)

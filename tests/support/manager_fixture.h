@@ -3,6 +3,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -32,10 +34,16 @@ struct FakeModel {
 inline std::atomic<int> open_models{0};
 inline std::atomic<int> most_open_models{0};
 inline std::atomic<int> waiting_runs{0};
+inline std::atomic<int> open_nice{0};  // of the thread that last opened a model, ran one
+inline std::atomic<int> run_nice{0};
 inline std::thread::id closed_on;  // read it after the model is known to be closed
 inline std::mutex gate_mutex;
 inline std::condition_variable gate_wake;
 inline bool gate_open = false;
+
+inline int own_nice() {
+  return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)));
+}
 
 inline void set_gate(bool open) {
   std::lock_guard lock(gate_mutex);
@@ -45,6 +53,7 @@ inline void set_gate(bool open) {
 
 inline int32_t open_fake(sn_engine*, const sn_artefact* artefact, const sn_options*, sn_model** out,
                          sn_error* error) {
+  open_nice = own_nice();
   fs::path path = artefact->path;
   if (fs::is_directory(path)) path /= "model.fake";
   std::ifstream stream(path);
@@ -89,6 +98,7 @@ inline void answer(const sn_run* run, int64_t value) {
 
 inline int32_t run_fake(sn_instance* instance, const sn_run* run, sn_error* error) {
   const FakeModel& model = *reinterpret_cast<const FakeModel*>(instance);
+  run_nice = own_nice();
   if (model.bad_run) {
     error->code = SN_INTERNAL;
     std::strcpy(error->message, "this model can't run");

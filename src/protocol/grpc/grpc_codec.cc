@@ -1,17 +1,15 @@
 #include "protocol/grpc/grpc_codec.h"
 
-#include <array>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <set>
-#include <span>
 
-#include "tensor/bytes.h"
+#include "protocol/grpc/contents.h"
 
 namespace supernova::protocol::grpc {
 namespace {
 
-using inference::InferTensorContents;
 using inference::ModelInferRequest;
 using tensor::Buffer;
 using tensor::DataType;
@@ -63,161 +61,63 @@ base::Result<tensor::Parameters> read_parameters(const ParameterMap& map) {
   return parameters;
 }
 
-base::Status refuse_extensions(const ParameterMap& map, std::string_view who) {
-  for (const std::string_view key : {"shared_memory_region", "classification"}) {
-    if (map.contains(std::string(key))) {
-      return absl::UnimplementedError(
-          base::str_cat(who, ": the parameter '", key,
-                        "' is not supported; leave it out and send and receive the tensor itself"));
+// A whole number >= 0 under `key`, whichever of the two integer fields holds it.
+base::Result<std::optional<uint64_t>> read_whole(const ParameterMap& map, const char* key) {
+  const auto at = map.find(key);
+  if (at == map.end()) return std::nullopt;
+  const inference::InferParameter& parameter = at->second;
+  if (parameter.has_uint64_param()) return parameter.uint64_param();
+  if (parameter.has_int64_param() && parameter.int64_param() >= 0) {
+    return static_cast<uint64_t>(parameter.int64_param());
+  }
+  return invalid(base::str_cat("parameter '", key, "' must be a whole number, 0 or more"));
+}
+
+// Request parameters whose type matters: it is said here, where the client's field is known.
+base::Status check_known_parameters(const ParameterMap& map) {
+  for (const char* key : {"priority", "timeout"}) SN_TRY(read_whole(map, key).status());
+  for (const char* key : {"sequence_start", "sequence_end"}) {
+    const auto at = map.find(key);
+    if (at != map.end() && !at->second.has_bool_param()) {
+      return invalid(base::str_cat("parameter '", key, "' must be a boolean"));
     }
+  }
+  const auto id = map.find("sequence_id");
+  if (id != map.end() && !id->second.has_string_param() && !read_whole(map, "sequence_id").ok()) {
+    return invalid("parameter 'sequence_id' must be a string or a whole number, 0 or more");
   }
   return {};
 }
 
-// The lists of InferTensorContents, by name and number of elements.
-struct List {
-  std::string_view name;
-  int size;
-};
-
-std::array<List, 8> lists(const InferTensorContents& contents) {
-  return {{{"bool_contents", contents.bool_contents_size()},
-           {"int_contents", contents.int_contents_size()},
-           {"int64_contents", contents.int64_contents_size()},
-           {"uint_contents", contents.uint_contents_size()},
-           {"uint64_contents", contents.uint64_contents_size()},
-           {"fp32_contents", contents.fp32_contents_size()},
-           {"fp64_contents", contents.fp64_contents_size()},
-           {"bytes_contents", contents.bytes_contents_size()}}};
-}
-
-// The list in which elements of that type travel; "" where they travel as raw bytes only.
-std::string_view list_of(DataType type) {
-  switch (type) {
-    case DataType::kBool:
-      return "bool_contents";
-    case DataType::kInt8:
-    case DataType::kInt16:
-    case DataType::kInt32:
-      return "int_contents";
-    case DataType::kInt64:
-      return "int64_contents";
-    case DataType::kUint8:
-    case DataType::kUint16:
-    case DataType::kUint32:
-      return "uint_contents";
-    case DataType::kUint64:
-      return "uint64_contents";
-    case DataType::kFp32:
-      return "fp32_contents";
-    case DataType::kFp64:
-      return "fp64_contents";
-    case DataType::kBytes:
-      return "bytes_contents";
-    default:
-      return "";
+// The part of a shared memory region that a tensor's parameters name; nothing when they name none.
+base::Result<std::optional<Buffer>> read_region(const ParameterMap& map,
+                                                const SharedMemoryPart& shared_memory) {
+  const auto at = map.find("shared_memory_region");
+  if (at == map.end()) return std::nullopt;
+  if (!at->second.has_string_param()) {
+    return invalid("parameter 'shared_memory_region' must be a string");
   }
-}
-
-base::Status check_lists(const InferTensorContents& contents, const Tensor& input, int64_t count) {
-  const std::string_view expected = list_of(input.data_type);
-  const std::string_view type = tensor::data_type_name(input.data_type);
-  if (expected.empty()) {
-    return invalid(base::str_cat(type, " has no list in 'contents'; send raw_input_contents"));
+  SN_ASSIGN(const auto size, read_whole(map, "shared_memory_byte_size"));
+  SN_ASSIGN(const auto offset, read_whole(map, "shared_memory_offset"));
+  if (!size) {
+    return invalid("parameter 'shared_memory_byte_size' must be given with 'shared_memory_region'");
   }
-  for (const List& list : lists(contents)) {
-    if (list.name == expected) {
-      if (list.size == count) continue;
-      return invalid(base::str_cat(list.name, " has ", list.size, " elements, but shape ",
-                                   tensor::shape_to_string(input.shape), " needs ", count));
-    }
-    if (list.size > 0) {
-      return invalid(
-          base::str_cat(list.name, " is filled, but datatype ", type, " travels in ", expected));
-    }
-  }
-  return {};
+  if (!shared_memory) return absl::UnimplementedError("shared memory is not served here");
+  SN_ASSIGN(Buffer part, shared_memory(at->second.string_param(), offset.value_or(0), *size));
+  return part;
 }
 
 base::Status out_of_memory(size_t bytes) {
   return absl::ResourceExhaustedError(base::str_cat("no memory for ", bytes, " bytes"));
 }
 
-// Copies a list whose elements may be wider than the tensor's, refusing those that don't fit.
-template <typename T, typename List>
-base::Result<Buffer> copy_list(const List& list) {
-  using Wide = typename List::value_type;
-  const auto count = static_cast<size_t>(list.size());
-  Buffer buffer = Buffer::allocate(count * sizeof(T));
-  if (buffer.data() == nullptr) return out_of_memory(count * sizeof(T));
-  T* const out = reinterpret_cast<T*>(buffer.data());
-  for (size_t i = 0; i < count; ++i) {
-    const Wide value = list.Get(static_cast<int>(i));
-    if constexpr (sizeof(T) < sizeof(Wide)) {
-      if (value < std::numeric_limits<T>::min() || value > std::numeric_limits<T>::max()) {
-        return invalid(base::str_cat("element ", i, " is ", value, ", out of range for ",
-                                     std::is_signed_v<T> ? "INT" : "UINT", sizeof(T) * 8));
-      }
-    }
-    out[i] = static_cast<T>(value);
-  }
-  return buffer;
-}
-
-base::Result<Buffer> pack_list(const google::protobuf::RepeatedPtrField<std::string>& list) {
-  size_t size = 0;
-  for (const std::string& element : list) size += sizeof(uint32_t) + element.size();
-  Buffer buffer = Buffer::allocate(size);
-  if (buffer.data() == nullptr) return out_of_memory(size);
-  std::byte* out = buffer.data();
-  for (const std::string& element : list) {
-    const auto length = static_cast<uint32_t>(element.size());  // messages end at 2 GiB
-    std::memcpy(out, &length, sizeof(length));
-    std::memcpy(out + sizeof(length), element.data(), element.size());
-    out += sizeof(length) + element.size();
-  }
-  return buffer;
-}
-
-base::Result<Buffer> read_contents(const InferTensorContents& contents, DataType type) {
-  switch (type) {
-    case DataType::kBool:
-      return copy_list<bool>(contents.bool_contents());
-    case DataType::kInt8:
-      return copy_list<int8_t>(contents.int_contents());
-    case DataType::kInt16:
-      return copy_list<int16_t>(contents.int_contents());
-    case DataType::kInt32:
-      return copy_list<int32_t>(contents.int_contents());
-    case DataType::kInt64:
-      return copy_list<int64_t>(contents.int64_contents());
-    case DataType::kUint8:
-      return copy_list<uint8_t>(contents.uint_contents());
-    case DataType::kUint16:
-      return copy_list<uint16_t>(contents.uint_contents());
-    case DataType::kUint32:
-      return copy_list<uint32_t>(contents.uint_contents());
-    case DataType::kUint64:
-      return copy_list<uint64_t>(contents.uint64_contents());
-    case DataType::kFp32:
-      return copy_list<float>(contents.fp32_contents());
-    case DataType::kFp64:
-      return copy_list<double>(contents.fp64_contents());
-    default:
-      return pack_list(contents.bytes_contents());
-  }
-}
-
-// The bytes of `raw` where they are, kept alive by `message`.
-base::Result<Buffer> share_raw(std::string& raw, DataType type,
-                               const std::shared_ptr<ModelInferRequest>& message) {
+// `bytes`, copied when they don't lie as their elements need it.
+base::Result<Buffer> aligned(Buffer bytes, DataType type) {
   const size_t alignment = std::max<size_t>(tensor::element_size(type), 1);
-  if (reinterpret_cast<uintptr_t>(raw.data()) % alignment != 0) {
-    Buffer copy = Buffer::copy_of(raw);
-    if (copy.data() == nullptr) return out_of_memory(raw.size());
-    return copy;
-  }
-  return Buffer::adopt(raw.data(), raw.size(), [message] {});
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % alignment == 0) return bytes;
+  Buffer copy = Buffer::copy_of(bytes.bytes());
+  if (copy.data() == nullptr) return out_of_memory(bytes.size());
+  return copy;
 }
 
 // Name, datatype and shape.
@@ -232,51 +132,92 @@ base::Result<Tensor> read_head(const InputMessage& message) {
   return input;
 }
 
-base::Result<Tensor> read_input(const std::shared_ptr<ModelInferRequest>& message, int index) {
-  const InputMessage& from = message->inputs(index);
-  SN_ASSIGN(Tensor input, read_head(from));
-  if (message->raw_input_contents_size() > 0) {
+// Reads the inputs of one message in their order.
+class InputReader {
+ public:
+  InputReader(const std::shared_ptr<ModelInferRequest>& message,
+              const SharedMemoryPart& shared_memory)
+      : message_(message), shared_memory_(shared_memory) {}
+
+  base::Result<std::vector<Tensor>> read() {
+    std::vector<Tensor> inputs;
+    inputs.reserve(static_cast<size_t>(message_->inputs_size()));
+    std::set<std::string_view> names;
+    for (const InputMessage& from : message_->inputs()) {
+      const std::string who = base::str_cat("input '", from.name(), "'");
+      if (!names.insert(from.name()).second) return invalid(base::str_cat(who, " is given twice"));
+      auto input = read_one(from);
+      if (!input.ok()) return base::annotate(input.status(), who);
+      inputs.push_back(*std::move(input));
+    }
+    const int raw = message_->raw_input_contents_size();
+    if (raw > 0 && raw != next_raw_) {
+      return invalid(base::str_cat("raw_input_contents has ", raw, " entries, but there are ",
+                                   next_raw_,
+                                   " inputs that are not in shared memory; send one for ", "each"));
+    }
+    return inputs;
+  }
+
+ private:
+  base::Result<Tensor> read_one(const InputMessage& from) {
+    SN_ASSIGN(Tensor input, read_head(from));
+    SN_ASSIGN(auto region, read_region(from.parameters(), shared_memory_));
+    if (region) {
+      if (from.has_contents()) {
+        return invalid("'contents' must not be set for an input in shared memory");
+      }
+      input.buffer = *std::move(region);
+      return input;
+    }
+    if (message_->raw_input_contents_size() == 0) {
+      SN_ASSIGN(input.buffer, read_typed(from, input));
+      return input;
+    }
     if (from.has_contents()) {
       return invalid("'contents' must not be set when raw_input_contents is used");
     }
-    SN_ASSIGN(input.buffer,
-              share_raw(*message->mutable_raw_input_contents(index), input.data_type, message));
-    return input;
-  }
-  SN_ASSIGN(const int64_t count, tensor::element_count(input.shape));
-  if (!from.has_contents()) {
-    if (count > 0) return invalid("no data: set 'contents', or raw_input_contents for every input");
-    input.buffer = Buffer::allocate(0);
-    return input;
-  }
-  SN_TRY(check_lists(from.contents(), input, count));
-  SN_ASSIGN(input.buffer, read_contents(from.contents(), input.data_type));
-  return input;
-}
-
-base::Status read_inputs(const std::shared_ptr<ModelInferRequest>& message,
-                         tensor::Request& request) {
-  std::set<std::string_view> names;
-  for (const InputMessage& input : message->inputs()) {
-    const std::string who = base::str_cat("input '", input.name(), "'");
-    if (!names.insert(input.name()).second) return invalid(base::str_cat(who, " is given twice"));
-    SN_TRY(refuse_extensions(input.parameters(), who));
-  }
-  const int raw = message->raw_input_contents_size();
-  if (raw > 0 && raw != message->inputs_size()) {
-    return invalid(base::str_cat("raw_input_contents has ", raw, " entries, but there are ",
-                                 message->inputs_size(), " inputs; send one for each"));
-  }
-  request.inputs.reserve(static_cast<size_t>(message->inputs_size()));
-  for (int i = 0; i < message->inputs_size(); ++i) {
-    auto input = read_input(message, i);
-    if (!input.ok()) {
-      return base::annotate(input.status(),
-                            base::str_cat("input '", message->inputs(i).name(), "'"));
+    const int index = next_raw_++;
+    if (index >= message_->raw_input_contents_size()) {
+      return invalid(base::str_cat("raw_input_contents has only ",
+                                   message_->raw_input_contents_size(),
+                                   " entries; send one for each input"));
     }
-    request.inputs.push_back(*std::move(input));
+    std::string& raw = *message_->mutable_raw_input_contents(index);
+    // The bytes where they are, kept alive by the message.
+    SN_ASSIGN(input.buffer, aligned(Buffer::adopt(raw.data(), raw.size(), [held = message_] {}),
+                                    input.data_type));
+    return input;
   }
-  return {};
+
+  static base::Result<Buffer> read_typed(const InputMessage& from, const Tensor& input) {
+    if (from.has_contents()) return read_contents(from.contents(), input.data_type, input.shape);
+    SN_ASSIGN(const int64_t count, tensor::element_count(input.shape));
+    if (count > 0) return invalid("no data: set 'contents', or raw_input_contents for every input");
+    return Buffer::allocate(0);
+  }
+
+  const std::shared_ptr<ModelInferRequest>& message_;
+  const SharedMemoryPart& shared_memory_;
+  int next_raw_ = 0;  // of raw_input_contents
+};
+
+base::Result<tensor::RequestedOutput> read_output(
+    const ModelInferRequest::InferRequestedOutputTensor& from,
+    const SharedMemoryPart& shared_memory) {
+  tensor::RequestedOutput output(from.name());
+  SN_ASSIGN(const auto classes, read_whole(from.parameters(), "classification"));
+  if (classes.value_or(0) > std::numeric_limits<uint32_t>::max()) {
+    return invalid(base::str_cat("parameter 'classification' is ", *classes,
+                                 ", more classes than any model has"));
+  }
+  output.classification = static_cast<uint32_t>(classes.value_or(0));
+  SN_ASSIGN(auto region, read_region(from.parameters(), shared_memory));
+  if (region && output.classification > 0) {
+    return invalid("an output asked for as classification can't go to shared memory");
+  }
+  if (region) output.destination = *std::move(region);
+  return output;
 }
 
 void fill_tensor(const tensor::TensorInfo& info,
@@ -296,26 +237,47 @@ void fill_parameter(const tensor::Parameter& value, inference::InferParameter& m
 
 }  // namespace
 
-base::Result<tensor::Request> decode_request(std::shared_ptr<ModelInferRequest> message) {
+base::Result<tensor::Request> decode_request(std::shared_ptr<ModelInferRequest> message,
+                                             const SharedMemoryPart& shared_memory) {
   tensor::Request request;
   request.model_name = message->model_name();
   request.model_version = message->model_version();
   request.id = message->id();
+  SN_TRY(check_known_parameters(message->parameters()));
   SN_ASSIGN(request.parameters, read_parameters(message->parameters()));
-  SN_TRY(read_inputs(message, request));
+  SN_ASSIGN(request.inputs, InputReader(message, shared_memory).read());
   for (const auto& output : message->outputs()) {
-    SN_TRY(refuse_extensions(output.parameters(), base::str_cat("output '", output.name(), "'")));
-    request.outputs.push_back(output.name());
+    auto wanted = read_output(output, shared_memory);
+    if (!wanted.ok()) {
+      return base::annotate(wanted.status(), base::str_cat("output '", output.name(), "'"));
+    }
+    request.outputs.push_back(*std::move(wanted));
   }
   return request;
 }
 
+std::vector<Buffer> destinations_of(const tensor::Request& request) {
+  std::vector<Buffer> destinations;
+  for (size_t i = 0; i < request.outputs.size(); ++i) {
+    if (request.outputs[i].destination.data() == nullptr) continue;
+    destinations.resize(request.outputs.size());
+    destinations[i] = request.outputs[i].destination;
+  }
+  return destinations;
+}
+
 base::Status encode_response(const tensor::Response& response,
+                             const std::vector<Buffer>& destinations,
                              inference::ModelInferResponse& message) {
   // Room for names and shapes beside the data.
   constexpr uint64_t kMaxBytes = std::numeric_limits<int32_t>::max() - (uint64_t{1} << 20);
+  const auto is_placed = [&](size_t i) {
+    return i < destinations.size() && destinations[i].data() != nullptr;
+  };
   uint64_t bytes = 0;
-  for (const Tensor& output : response.outputs) bytes += output.buffer.size();
+  for (size_t i = 0; i < response.outputs.size(); ++i) {
+    if (!is_placed(i)) bytes += response.outputs[i].buffer.size();
+  }
   if (bytes > kMaxBytes) {
     return absl::ResourceExhaustedError(base::str_cat(
         "the outputs have ", bytes, " bytes and a gRPC message holds less than 2 GiB; ",
@@ -328,11 +290,16 @@ base::Status encode_response(const tensor::Response& response,
     fill_parameter(value, (*message.mutable_parameters())[key]);
   }
   message.mutable_outputs()->Reserve(static_cast<int>(response.outputs.size()));
-  for (const Tensor& output : response.outputs) {
+  for (size_t i = 0; i < response.outputs.size(); ++i) {
+    const Tensor& output = response.outputs[i];
     auto& to = *message.add_outputs();
     to.set_name(output.name);
     to.set_datatype(std::string(tensor::data_type_name(output.data_type)));
     to.mutable_shape()->Add(output.shape.begin(), output.shape.end());
+    if (is_placed(i)) {
+      message.add_raw_output_contents();
+      continue;
+    }
     const std::string_view content = output.buffer.view();
     message.add_raw_output_contents(content.data(), content.size());
   }

@@ -198,13 +198,164 @@ TEST_F(DecodeTest, ATensorWithoutElementsNeedsNoData) {
   EXPECT_TRUE(decoded<float>().empty());
 }
 
-TEST_F(DecodeTest, ExtensionsThatAreNotServedAreNamed) {
-  (*input("x", "FP32", {0}).mutable_parameters())["shared_memory_region"].set_string_param("r");
-  expect_refused("shared_memory_region", absl::StatusCode::kUnimplemented);
-  message_->mutable_inputs(0)->clear_parameters();
-  auto& output = *message_->add_outputs();
-  (*output.mutable_parameters())["classification"].set_int64_param(3);
-  expect_refused("classification", absl::StatusCode::kUnimplemented);
+// A region "r" of 64 bytes: 0, 1, 2, ...
+class SharedMemoryTest : public DecodeTest {
+ protected:
+  SharedMemoryTest() {
+    for (size_t i = 0; i < region_.size(); ++i) region_.data()[i] = static_cast<std::byte>(i);
+  }
+  base::Result<tensor::Buffer> part(std::string_view region, uint64_t offset, uint64_t size) {
+    if (region != "r") return absl::InvalidArgumentError("no such region");
+    if (offset > region_.size() || size > region_.size() - offset) {
+      return absl::InvalidArgumentError("out of the region");
+    }
+    return region_.slice(offset, size);
+  }
+  base::Result<tensor::Request> decode() {
+    return decode_request(message_, [this](auto... arguments) { return part(arguments...); });
+  }
+  template <typename Message>
+  static void place(Message& tensor, uint64_t offset, uint64_t size) {
+    auto& parameters = *tensor.mutable_parameters();
+    parameters["shared_memory_region"].set_string_param("r");
+    parameters["shared_memory_byte_size"].set_uint64_param(size);
+    if (offset > 0) {
+      parameters["shared_memory_offset"].set_int64_param(static_cast<int64_t>(offset));
+    }
+  }
+
+  tensor::Buffer region_ = tensor::Buffer::allocate(64);
+};
+
+TEST_F(SharedMemoryTest, RawContentsAreThoseOfTheOtherInputs) {
+  input("a", "FP32", {1});
+  place(input("b", "FP32", {2}), 8, 8);
+  input("c", "INT8", {3});
+  message_->add_raw_input_contents("aaaa");
+  message_->add_raw_input_contents("ccc");
+  const auto request = decode();
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->inputs[0].buffer.view(), "aaaa");
+  EXPECT_EQ(request->inputs[1].buffer.data(), region_.data() + 8);
+  EXPECT_EQ(request->inputs[1].buffer.size(), 8u);
+  EXPECT_EQ(request->inputs[2].buffer.view(), "ccc");
+
+  message_->add_raw_input_contents("dd");
+  EXPECT_THAT(std::string(base::message(decode().status())),
+              HasSubstr("3 entries, but there are 2 inputs that are not in shared memory"));
+  message_->mutable_raw_input_contents()->DeleteSubrange(1, 2);
+  EXPECT_THAT(std::string(base::message(decode().status())), HasSubstr("has only 1 entries"));
+}
+
+TEST_F(SharedMemoryTest, TensorsAreHandedOnAsTheyAre) {
+  place(input("x", "FP64", {1}), 3, 8);  // not aligned
+  place(input("y", "BOOL", {2}), 0, 2);
+  const auto request = decode();
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->inputs[0].buffer.data(), region_.data() + 3);
+  EXPECT_EQ(request->inputs[1].buffer.data(), region_.data());
+}
+
+TEST_F(SharedMemoryTest, WhatIsWrongIsSaid) {
+  const auto expect = [&](std::string_view text) {
+    EXPECT_THAT(std::string(base::message(decode().status())), HasSubstr(std::string(text)));
+  };
+  auto& x = input("x", "FP32", {2});
+  place(x, 60, 8);
+  expect("input 'x': out of the region");
+  (*x.mutable_parameters())["shared_memory_offset"].set_int64_param(-4);
+  expect("'shared_memory_offset' must be a whole number");
+  x.mutable_parameters()->erase("shared_memory_offset");
+  x.mutable_parameters()->erase("shared_memory_byte_size");
+  expect("'shared_memory_byte_size' must be given");
+  (*x.mutable_parameters())["shared_memory_region"].set_bool_param(true);
+  expect("'shared_memory_region' must be a string");
+  place(x, 0, 8);
+  x.mutable_contents()->add_fp32_contents(1);
+  expect("must not be set for an input in shared memory");
+  message_->clear_inputs();
+  auto& y = *message_->add_outputs();
+  y.set_name("y");
+  place(y, 0, 8);
+  (*y.mutable_parameters())["classification"].set_int64_param(3);
+  expect("output 'y': an output asked for as classification can't go to shared memory");
+}
+
+TEST_F(SharedMemoryTest, OutputsInItAreNotInTheMessage) {
+  message_->add_outputs()->set_name("inline");
+  place(*message_->add_outputs(), 16, 8);
+  const auto request = decode();
+  ASSERT_TRUE(request.ok()) << request.status();
+  const auto destinations = destinations_of(*request);
+  ASSERT_EQ(destinations.size(), 2u);
+  EXPECT_EQ(destinations[0].data(), nullptr);
+  EXPECT_EQ(destinations[1].data(), region_.data() + 16);
+  EXPECT_EQ(destinations[1].size(), 8u);
+  tensor::Response response;
+  response.outputs.push_back(
+      {"inline", DataType::kInt8, {2}, tensor::Buffer::copy_of(std::string_view("ab"))});
+  response.outputs.push_back({"placed", DataType::kInt8, {4}, destinations[1].slice(0, 4)});
+  inference::ModelInferResponse message;
+  ASSERT_TRUE(encode_response(response, destinations, message).ok());
+  ASSERT_EQ(message.raw_output_contents_size(), 2);
+  EXPECT_EQ(message.raw_output_contents(0), "ab");
+  EXPECT_EQ(message.raw_output_contents(1), "");
+  EXPECT_EQ(message.outputs(1).name(), "placed");
+  EXPECT_EQ(message.outputs(1).shape(0), 4);
+}
+
+TEST_F(DecodeTest, WithoutSharedMemoryItIsUnimplemented) {
+  auto& parameters = *input("x", "FP32", {0}).mutable_parameters();
+  parameters["shared_memory_region"].set_string_param("r");
+  parameters["shared_memory_byte_size"].set_int64_param(0);
+  expect_refused("shared memory", absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(DecodeTest, Classification) {
+  auto& parameters = *message_->add_outputs()->mutable_parameters();
+  parameters["classification"].set_int64_param(3);
+  EXPECT_EQ(decode_request(message_)->outputs[0].classification, 3u);
+  parameters["classification"].set_uint64_param(5);
+  EXPECT_EQ(decode_request(message_)->outputs[0].classification, 5u);
+  parameters["classification"].set_int64_param(-1);
+  expect_refused("'classification' must be a whole number");
+  parameters["classification"].set_uint64_param(uint64_t{1} << 40);
+  expect_refused("more classes than");
+}
+
+TEST_F(DecodeTest, KnownParametersHaveTheirTypes) {
+  auto& parameters = *message_->mutable_parameters();
+  parameters["priority"].set_uint64_param(1);
+  parameters["timeout"].set_int64_param(1000);
+  parameters["sequence_id"].set_string_param("a");
+  parameters["sequence_start"].set_bool_param(true);
+  ASSERT_TRUE(decode_request(message_).ok());
+  parameters["sequence_id"].set_uint64_param(1);
+  ASSERT_TRUE(decode_request(message_).ok());
+  parameters["timeout"].set_int64_param(-1);
+  expect_refused("'timeout' must be a whole number");
+  parameters.erase("timeout");
+  parameters["priority"].set_string_param("high");
+  expect_refused("'priority' must be a whole number");
+  parameters.erase("priority");
+  parameters["sequence_id"].set_double_param(1);
+  expect_refused("'sequence_id' must be a string or a whole number");
+  parameters.erase("sequence_id");
+  parameters["sequence_start"].set_int64_param(1);
+  expect_refused("'sequence_start' must be a boolean");
+}
+
+TEST(EncodeTest, OutputsBeyondOneMessageAreRefused) {
+  // Never looked at: only its size counts.
+  static std::byte byte;
+  tensor::Response response;
+  response.outputs.push_back(
+      {"y", DataType::kInt8, {int64_t{1} << 31}, tensor::Buffer::adopt(&byte, size_t{1} << 31, [] {
+       })});
+  inference::ModelInferResponse message;
+  const base::Status status = encode_response(response, {}, message);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("2147483648 bytes"));
 }
 
 TEST(EncodeTest, AlwaysRaw) {
@@ -217,7 +368,7 @@ TEST(EncodeTest, AlwaysRaw) {
       {"y", DataType::kInt16, {2}, tensor::Buffer::copy_of(std::string_view("abcd"))});
   response.outputs.push_back({"z", DataType::kFp32, {0}, tensor::Buffer::allocate(0)});
   inference::ModelInferResponse message;
-  ASSERT_TRUE(encode_response(response, message).ok());
+  ASSERT_TRUE(encode_response(response, {}, message).ok());
   EXPECT_EQ(message.model_name(), "m");
   EXPECT_EQ(message.model_version(), "2");
   EXPECT_EQ(message.id(), "7");

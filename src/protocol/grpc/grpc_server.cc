@@ -1,171 +1,102 @@
 #include "protocol/grpc/grpc_server.h"
 
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <inference.grpc.pb.h>
+#include <grpcpp/resource_quota.h>
+#include <unistd.h>
 
-#include <exception>
+#include <algorithm>
 #include <limits>
 
-#include "protocol/grpc/grpc_codec.h"
+#include "base/log.h"
+#include "base/net.h"
+#include "protocol/grpc/credentials.h"
+#include "protocol/grpc/inference_service.h"
 #include "protocol/grpc/port_check.h"
 
 namespace supernova::protocol::grpc {
 namespace {
 
-using ::grpc::CallbackServerContext;
-using ::grpc::ServerUnaryReactor;
-
-// The codes are the same on both sides. Messages travel in the trailers, percent-encoded, where
-// clients take 8 KiB at most.
-::grpc::Status to_grpc(const base::Status& status) {
-  constexpr size_t kMaxMessage = 2000;
-  if (status.ok()) return ::grpc::Status::OK;
-  std::string message(base::message(status));
-  if (message.size() > kMaxMessage) message = message.substr(0, kMaxMessage) + " ...";
-  return {static_cast<::grpc::StatusCode>(status.code()), message};
+uint64_t quarter_of_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page_bytes = sysconf(_SC_PAGE_SIZE);
+  if (pages <= 0 || page_bytes <= 0) return std::numeric_limits<int64_t>::max() / 4;
+  return static_cast<uint64_t>(pages) / 4 * static_cast<uint64_t>(page_bytes);
 }
 
-// Runs `body`, turning what libraries throw (out of memory, mostly) into a status.
-template <typename Body>
-base::Status guarded(Body body) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("out of memory");
-  } catch (const std::exception& error) {
-    return absl::InternalError(error.what());
-  }
+int milliseconds(std::chrono::milliseconds duration) {
+  return static_cast<int>(
+      std::clamp<int64_t>(duration.count(), 0, std::numeric_limits<int>::max()));
 }
 
-std::optional<std::chrono::steady_clock::time_point> deadline_of(
-    const CallbackServerContext& context) {
-  const auto left = context.deadline() - std::chrono::system_clock::now();
-  if (left > std::chrono::hours(24 * 365)) return std::nullopt;  // none given: far in the future
-  return std::chrono::steady_clock::now() + left;
+void apply(const GrpcKeepalive& keepalive, ::grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(keepalive.time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(keepalive.timeout));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS,
+                             keepalive.permit_without_calls ? 1 : 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA,
+                             keepalive.max_pings_without_data);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             milliseconds(keepalive.min_recv_ping_interval_without_data));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, keepalive.max_ping_strikes);
 }
 
-// One ModelInfer call. Deletes itself when gRPC is done with it, which is after Finish, which is
-// when the service has completed the request.
-class InferCall final : public ServerUnaryReactor {
- public:
-  InferCall(CallbackServerContext& context, inference::ModelInferResponse& response)
-      : context_(context), response_(response) {}
-
-  void start(service::Service& service, inference::ModelInferRequest& message) {
-    // Taken over, not copied: the request's tensors may be held longer than gRPC keeps the message.
-    auto owned = std::make_shared<inference::ModelInferRequest>();
-    owned->Swap(&message);
-    auto request = decode_request(std::move(owned));
-    if (!request.ok()) return Finish(to_grpc(request.status()));
-    request->deadline = deadline_of(context_);
-    request->cancellation = cancellation_;
-    service.infer({}, *std::move(request), [this](base::Result<tensor::Response> result) {
-      Finish(to_grpc(guarded(
-          [&] { return result.ok() ? encode_response(*result, response_) : result.status(); })));
-    });
-  }
-
-  void OnCancel() override { cancellation_->cancel(); }
-  void OnDone() override { delete this; }
-
- private:
-  CallbackServerContext& context_;
-  inference::ModelInferResponse& response_;
-  const std::shared_ptr<tensor::Cancellation> cancellation_ =
-      std::make_shared<tensor::Cancellation>();
-};
-
-class InferenceService final : public inference::GRPCInferenceService::CallbackService {
- public:
-  explicit InferenceService(service::Service& service) : service_(service) {}
-
-  ServerUnaryReactor* ServerLive(CallbackServerContext* context,
-                                 const inference::ServerLiveRequest*,
-                                 inference::ServerLiveResponse* response) override {
-    response->set_live(service_.live());
-    return finish(context, {});
-  }
-
-  ServerUnaryReactor* ServerReady(CallbackServerContext* context,
-                                  const inference::ServerReadyRequest*,
-                                  inference::ServerReadyResponse* response) override {
-    response->set_ready(service_.ready());
-    return finish(context, {});
-  }
-
-  ServerUnaryReactor* ModelReady(CallbackServerContext* context,
-                                 const inference::ModelReadyRequest* request,
-                                 inference::ModelReadyResponse* response) override {
-    const base::Status status = service_.model_ready({}, request->name(), request->version());
-    response->set_ready(status.ok());
-    // A model that exists and isn't ready is an answer; a model that doesn't exist is an error.
-    return finish(context, absl::IsUnavailable(status) ? base::Status() : status);
-  }
-
-  ServerUnaryReactor* ServerMetadata(CallbackServerContext* context,
-                                     const inference::ServerMetadataRequest*,
-                                     inference::ServerMetadataResponse* response) override {
-    const auto metadata = service_.metadata({});
-    if (metadata.ok()) fill(*metadata, *response);
-    return finish(context, metadata.status());
-  }
-
-  ServerUnaryReactor* ModelMetadata(CallbackServerContext* context,
-                                    const inference::ModelMetadataRequest* request,
-                                    inference::ModelMetadataResponse* response) override {
-    const auto metadata = service_.model_metadata({}, request->name(), request->version());
-    if (metadata.ok()) fill(*metadata, *response);
-    return finish(context, metadata.status());
-  }
-
-  ServerUnaryReactor* ModelConfig(CallbackServerContext* context,
-                                  const inference::ModelConfigRequest* request,
-                                  inference::ModelConfigResponse* response) override {
-    const auto config = service_.model_config({}, request->name(), request->version());
-    if (config.ok()) *response->mutable_config() = *config->proto;
-    return finish(context, config.status());
-  }
-
-  ServerUnaryReactor* ModelInfer(CallbackServerContext* context,
-                                 const inference::ModelInferRequest* request,
-                                 inference::ModelInferResponse* response) override {
-    auto* const call = new InferCall(*context, *response);
-    // gRPC made the message for this call and doesn't look at it again; it is const in the
-    // signature for the sake of handlers that only read.
-    call->start(service_, const_cast<inference::ModelInferRequest&>(*request));
-    return call;
-  }
-
- private:
-  static ServerUnaryReactor* finish(CallbackServerContext* context, const base::Status& status) {
-    ServerUnaryReactor* const reactor = context->DefaultReactor();
-    reactor->Finish(to_grpc(status));
-    return reactor;
-  }
-
-  service::Service& service_;
-};
+// The libraries' own lines join the log. Most are about what clients did, such as a handshake that
+// failed.
+void log_of_libraries() {
+  gpr_set_log_function([](gpr_log_func_args* line) {
+    if (line->severity == GPR_LOG_SEVERITY_ERROR) {
+      SN_LOG(Info, "gRPC: {}", line->message);
+    } else {
+      SN_LOG(Debug, "gRPC: {}", line->message);
+    }
+  });
+  google::protobuf::SetLogHandler(
+      [](google::protobuf::LogLevel level, const char*, int, const std::string& line) {
+        if (level == google::protobuf::LOGLEVEL_FATAL) {
+          SN_LOG(Error, "protobuf: {}", line);
+        } else {
+          SN_LOG(Debug, "protobuf: {}", line);
+        }
+      });
+}
 
 class Server final : public GrpcServer {
  public:
-  explicit Server(service::Service& service) : inference_(service) {}
+  Server(const GrpcServerOptions& options, service::Service& service)
+      : options_(options),
+        memory_limit_(options.max_request_memory > 0 ? options.max_request_memory
+                                                     : quarter_of_memory()),
+        house_{service, options_, std::make_shared<RequestMemory>(memory_limit_)} {}
   ~Server() override { drain(std::chrono::steady_clock::now()); }
 
-  base::Status start(const GrpcServerOptions& options) {
-    SN_TRY(check_port(options.host, options.port));
+  base::Status start() {
+    if (options_.tls) {
+      SN_ASSIGN(certificates_.files, tls::TlsFiles::open(*options_.tls));
+    }
+    SN_TRY(check_port(options_.host, options_.port));
     // Liveness: serving for as long as the process takes calls.
     ::grpc::EnableDefaultHealthCheckService(true);
     int port = 0;
     ::grpc::ServerBuilder builder;
-    builder.AddListeningPort(address(options.host, options.port),
-                             ::grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(
+        base::host_and_port(options_.host, options_.port),
+        options_.tls ? make_tls_credentials(certificates_) : ::grpc::InsecureServerCredentials(),
+        &port);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.SetMaxReceiveMessageSize(std::numeric_limits<int>::max());
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams);
+    apply(options_.keepalive, builder);
+    // Request memory counts whole messages. Those still arriving are in gRPC's memory, which is
+    // bounded too, but only as a last resort: beyond it gRPC resets calls, whichever they are.
+    ::grpc::ResourceQuota quota("supernova");
+    builder.SetResourceQuota(quota.Resize(2 * memory_limit_));
+    builder.SetMaxReceiveMessageSize(options_.max_receive_bytes);
     builder.SetMaxSendMessageSize(std::numeric_limits<int>::max());
     builder.RegisterService(&inference_);
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port == 0) return port_in_use(options.host, options.port);
+    if (server_ == nullptr || port == 0) return port_in_use(options_.host, options_.port);
     port_ = static_cast<uint16_t>(port);
     if (auto* health = server_->GetHealthCheckService()) {
       health->SetServingStatus(inference::GRPCInferenceService::service_full_name(), true);
@@ -177,14 +108,20 @@ class Server final : public GrpcServer {
 
   void drain(std::chrono::steady_clock::time_point deadline) override {
     if (server_ == nullptr) return;
+    streams_.drain();
     server_->Shutdown(std::chrono::system_clock::now() +
                       std::chrono::duration_cast<std::chrono::system_clock::duration>(
                           deadline - std::chrono::steady_clock::now()));
   }
 
  private:
-  InferenceService inference_;
-  std::unique_ptr<::grpc::Server> server_;
+  const GrpcServerOptions options_;
+  const uint64_t memory_limit_;
+  const CallHouse house_;
+  OpenStreams streams_;
+  InferenceService inference_{house_, streams_};
+  CertificateSource certificates_;
+  std::unique_ptr<::grpc::Server> server_;  // first to go
   uint16_t port_ = 0;
 };
 
@@ -192,8 +129,9 @@ class Server final : public GrpcServer {
 
 base::Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOptions& options,
                                                             service::Service& service) {
-  auto server = std::make_unique<Server>(service);
-  SN_TRY(guarded([&] { return server->start(options); }));
+  auto server = std::make_unique<Server>(options, service);
+  log_of_libraries();
+  SN_TRY(guarded([&] { return server->start(); }));
   return std::unique_ptr<GrpcServer>(std::move(server));
 }
 

@@ -5,22 +5,29 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/byte_buffer.h>
-#include <gtest/gtest.h>
-#include <inference.grpc.pb.h>
-#include <unistd.h>
 
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <future>
+#include <thread>
 
-#include "import/importer.h"
-#include "support/onnx_models.h"
+#include "support/grpc_test_server.h"
+
+// Defined by gRPC, used by its own tests only.
+grpc_compression_algorithm grpc_call_test_only_get_compression_algorithm(grpc_call* call);
+
+namespace grpc::testing {
+class InteropClientContextInspector {  // a friend of ClientContext
+ public:
+  static grpc_compression_algorithm compression(const ClientContext& context) {
+    return grpc_call_test_only_get_compression_algorithm(context.call_);
+  }
+};
+}  // namespace grpc::testing
 
 namespace supernova::protocol::grpc {
 namespace {
 
-namespace fs = std::filesystem;
 using ::grpc::StatusCode;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 
 ::grpc::ByteBuffer empty_message() {
@@ -28,74 +35,7 @@ using ::testing::HasSubstr;
   return {&nothing, 1};
 }
 
-class GrpcServerTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("supernova-grpc-" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-    import::register_importers(importers_);
-    engine::register_builtin_engines(engines_);
-    load("add_sub", test::add_sub_model({"n"}));
-    load("upper", test::upper_case_model());
-    service_.set_ready(true);
-    auto server = GrpcServer::start({"127.0.0.1", 0}, service_);
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    ::grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(-1);
-    channel_ = ::grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()),
-                                           ::grpc::InsecureChannelCredentials(), arguments);
-    stub_ = inference::GRPCInferenceService::NewStub(channel_);
-  }
-  void TearDown() override {
-    server_.reset();
-    models_.drain();
-    fs::remove_all(folder_);
-  }
-
-  void load(const std::string& name, const std::string& content) {
-    const fs::path path = folder_ / (name + ".onnx");
-    std::ofstream(path, std::ios::binary) << content;
-    const base::Status status = models_.load({name, 1, path.string()}, {});
-    ASSERT_TRUE(status.ok()) << status;
-  }
-
-  static inference::ModelInferRequest add_sub_request(size_t count) {
-    inference::ModelInferRequest request;
-    request.set_model_name("add_sub");
-    request.set_id("seven");
-    for (const char* name : {"INPUT0", "INPUT1"}) {
-      auto& input = *request.add_inputs();
-      input.set_name(name);
-      input.set_datatype("FP32");
-      input.add_shape(static_cast<int64_t>(count));
-      const std::vector<float> values(count, name[5] == '0' ? 5.0F : 2.0F);
-      request.add_raw_input_contents(values.data(), count * sizeof(float));
-    }
-    return request;
-  }
-  ::grpc::Status infer(const inference::ModelInferRequest& request) {
-    ::grpc::ClientContext context;
-    response_.Clear();
-    return stub_->ModelInfer(&context, request, &response_);
-  }
-  std::vector<float> output(int index) {
-    const std::string& raw = response_.raw_output_contents(index);
-    std::vector<float> values(raw.size() / sizeof(float));
-    std::memcpy(values.data(), raw.data(), raw.size());
-    return values;
-  }
-
-  fs::path folder_;
-  import::ImporterRegistry importers_;
-  engine::Catalogue engines_;
-  model::ModelManager models_{importers_, engines_};
-  service::Service service_{models_};
-  std::unique_ptr<GrpcServer> server_;
-  std::shared_ptr<::grpc::Channel> channel_;
-  std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
-  inference::ModelInferResponse response_;
-};
+using GrpcServerTest = ServerTest;
 
 TEST_F(GrpcServerTest, Infers) {
   const ::grpc::Status status = infer(add_sub_request(3));
@@ -153,7 +93,9 @@ TEST_F(GrpcServerTest, ErrorsKeepTheirCodesAndTheServerGoesOn) {
   EXPECT_EQ(infer(request).error_code(), StatusCode::NOT_FOUND);
 
   request = add_sub_request(3);
-  (*request.mutable_inputs(0)->mutable_parameters())["shared_memory_region"].set_string_param("r");
+  auto& parameters = *request.mutable_inputs(0)->mutable_parameters();
+  parameters["shared_memory_region"].set_string_param("r");
+  parameters["shared_memory_byte_size"].set_int64_param(12);
   EXPECT_EQ(infer(request).error_code(), StatusCode::UNIMPLEMENTED);
 
   // A name longer than what trailers hold.
@@ -231,34 +173,330 @@ TEST_F(GrpcServerTest, AnswersGrpcHealthChecks) {
 }
 
 TEST_F(GrpcServerTest, APortInUseIsRefused) {
-  const auto second = GrpcServer::start({"127.0.0.1", server_->port()}, service_);
+  const auto second = GrpcServer::start({.port = server_->port()}, service_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(base::message(second.status()),
             base::str_cat("gRPC port 127.0.0.1:", server_->port(),
                           " is already in use; choose another with --grpc-port"));
-  const auto nowhere = GrpcServer::start({"no.such.host.invalid", 0}, service_);
+  const auto nowhere = GrpcServer::start({.host = "no.such.host.invalid", .port = 0}, service_);
   EXPECT_EQ(nowhere.status().code(), absl::StatusCode::kInvalidArgument);
-}
-
-TEST_F(GrpcServerTest, MethodsThatAreNotServedAreUnimplemented) {
-  ::grpc::GenericStub stub(channel_);
-  ::grpc::ClientContext context;
-  ::grpc::CompletionQueue queue;
-  const auto call = stub.PrepareUnaryCall(
-      &context, "/inference.GRPCInferenceService/ModelStatistics", empty_message(), &queue);
-  call->StartCall();
-  ::grpc::ByteBuffer reply;
-  ::grpc::Status status;
-  call->Finish(&reply, &status, this);
-  void* tag = nullptr;
-  bool ok = false;
-  ASSERT_TRUE(queue.Next(&tag, &ok));
-  EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(GrpcServerTest, DrainEndsTheService) {
   server_->drain(std::chrono::steady_clock::now() + std::chrono::seconds(5));
   EXPECT_EQ(infer(add_sub_request(1)).error_code(), StatusCode::UNAVAILABLE);
+}
+
+// Calls method M with a request.
+template <typename Request, typename Response>
+::grpc::Status call(inference::GRPCInferenceService::Stub& stub,
+                    ::grpc::Status (inference::GRPCInferenceService::Stub::*method)(
+                        ::grpc::ClientContext*, const Request&, Response*),
+                    const Request& request, Response& response) {
+  ::grpc::ClientContext context;
+  response.Clear();
+  return (stub.*method)(&context, request, &response);
+}
+
+TEST_F(GrpcServerTest, Statistics) {
+  ASSERT_TRUE(infer(add_sub_request(3)).ok());
+  ASSERT_TRUE(infer(add_sub_request(3)).ok());
+  auto wrong = add_sub_request(3);
+  wrong.mutable_raw_input_contents(0)->resize(11);
+  ASSERT_FALSE(infer(wrong).ok());
+  using Stub = inference::GRPCInferenceService::Stub;
+  inference::ModelStatisticsRequest request;
+  inference::ModelStatisticsResponse response;
+  request.set_name("add_sub");
+  ASSERT_TRUE(call(*stub_, &Stub::ModelStatistics, request, response).ok());
+  ASSERT_EQ(response.model_stats_size(), 1);
+  const auto& one = response.model_stats(0);
+  EXPECT_EQ(one.name(), "add_sub");
+  EXPECT_EQ(one.version(), "1");
+  EXPECT_GT(one.last_inference(), 0u);
+  EXPECT_EQ(one.inference_count(), 2u);
+  EXPECT_EQ(one.execution_count(), 2u);
+  EXPECT_EQ(one.inference_stats().success().count(), 2u);
+  EXPECT_GT(one.inference_stats().success().ns(), 0u);
+  EXPECT_EQ(one.inference_stats().fail().count(), 1u);
+  EXPECT_EQ(one.inference_stats().queue().count(), 2u);
+  EXPECT_EQ(one.inference_stats().compute_infer().count(), 2u);
+  EXPECT_TRUE(one.inference_stats().has_cache_hit());
+  EXPECT_TRUE(one.inference_stats().has_cache_miss());
+  ASSERT_EQ(one.batch_stats_size(), 1);
+  EXPECT_EQ(one.batch_stats(0).batch_size(), 1u);
+  EXPECT_EQ(one.batch_stats(0).compute_infer().count(), 2u);
+
+  request.clear_name();
+  ASSERT_TRUE(call(*stub_, &Stub::ModelStatistics, request, response).ok());
+  EXPECT_EQ(response.model_stats_size(), 3);
+  request.set_name("add_sub");
+  request.set_version("7");
+  EXPECT_EQ(call(*stub_, &Stub::ModelStatistics, request, response).error_code(),
+            StatusCode::NOT_FOUND);
+}
+
+TEST_F(GrpcServerTest, RepositoryIndexAndControl) {
+  using Stub = inference::GRPCInferenceService::Stub;
+  inference::RepositoryIndexRequest request;
+  inference::RepositoryIndexResponse response;
+  ASSERT_TRUE(call(*stub_, &Stub::RepositoryIndex, request, response).ok());
+  ASSERT_EQ(response.models_size(), 3);
+  EXPECT_EQ(response.models(0).name(), "add_sub");
+  EXPECT_EQ(response.models(0).version(), "1");
+  EXPECT_EQ(response.models(0).state(), "READY");
+  request.set_repository_name("r");
+  ::grpc::Status status = call(*stub_, &Stub::RepositoryIndex, request, response);
+  EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(status.error_message(), "'repository_name' specification is not supported");
+
+  // Models named on the command line are not controlled by clients.
+  inference::RepositoryModelLoadRequest load;
+  inference::RepositoryModelLoadResponse loaded;
+  load.set_model_name("add_sub");
+  EXPECT_EQ(call(*stub_, &Stub::RepositoryModelLoad, load, loaded).error_code(),
+            StatusCode::UNAVAILABLE);
+  (*load.mutable_parameters())["colour"].set_string_param("red");
+  status = call(*stub_, &Stub::RepositoryModelLoad, load, loaded);
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("'colour'"));
+  inference::RepositoryModelUnloadRequest unload;
+  inference::RepositoryModelUnloadResponse unloaded;
+  unload.set_model_name("add_sub");
+  (*unload.mutable_parameters())["unload_dependents"].set_bool_param(false);
+  EXPECT_EQ(call(*stub_, &Stub::RepositoryModelUnload, unload, unloaded).error_code(),
+            StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(infer(add_sub_request(1)).ok());
+}
+
+TEST_F(GrpcServerTest, SharedMemoryIsOffUnlessAllowed) {
+  using Stub = inference::GRPCInferenceService::Stub;
+  inference::SystemSharedMemoryStatusResponse r1;
+  inference::SystemSharedMemoryRegisterResponse r2;
+  inference::SystemSharedMemoryUnregisterResponse r3;
+  inference::CudaSharedMemoryStatusResponse r4;
+  inference::CudaSharedMemoryRegisterResponse r5;
+  inference::CudaSharedMemoryUnregisterResponse r6;
+  const ::grpc::Status answers[] = {
+      call(*stub_, &Stub::SystemSharedMemoryStatus, {}, r1),
+      call(*stub_, &Stub::SystemSharedMemoryRegister, {}, r2),
+      call(*stub_, &Stub::SystemSharedMemoryUnregister, {}, r3),
+      call(*stub_, &Stub::CudaSharedMemoryStatus, {}, r4),
+      call(*stub_, &Stub::CudaSharedMemoryRegister, {}, r5),
+      call(*stub_, &Stub::CudaSharedMemoryUnregister, {}, r6),
+  };
+  for (const ::grpc::Status& status : answers) {
+    EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED);
+    EXPECT_THAT(status.error_message(), HasSubstr("Client shared memory is disabled"));
+  }
+}
+
+TEST_F(GrpcServerTest, SettingsThatAreNoneAreRefused) {
+  using Stub = inference::GRPCInferenceService::Stub;
+  inference::TraceSettingRequest trace;
+  inference::TraceSettingResponse traced;
+  (*trace.mutable_settings())["colour"].add_value("red");
+  EXPECT_EQ(call(*stub_, &Stub::TraceSetting, trace, traced).error_code(),
+            StatusCode::INVALID_ARGUMENT);
+  inference::LogSettingsRequest log;
+  inference::LogSettingsResponse logged;
+  (*log.mutable_settings())["log_info"];
+  EXPECT_EQ(call(*stub_, &Stub::LogSettings, log, logged).error_code(),
+            StatusCode::INVALID_ARGUMENT);
+}
+
+// One call of each method but the stream's, with nothing in it.
+std::vector<std::pair<service::Api, ::grpc::Status>> call_all(
+    inference::GRPCInferenceService::Stub& stub) {
+  using Stub = inference::GRPCInferenceService::Stub;
+  std::vector<std::pair<service::Api, ::grpc::Status>> all;
+  const auto one = [&]<typename Request, typename Response>(
+                       service::Api api, ::grpc::Status (Stub::*method)(
+                                             ::grpc::ClientContext*, const Request&, Response*)) {
+    Response response;
+    all.emplace_back(api, call(stub, method, Request{}, response));
+  };
+  using service::Api;
+  one(Api::kHealth, &Stub::ServerLive);
+  one(Api::kHealth, &Stub::ServerReady);
+  one(Api::kHealth, &Stub::ModelReady);
+  one(Api::kMetadata, &Stub::ServerMetadata);
+  one(Api::kMetadata, &Stub::ModelMetadata);
+  one(Api::kInference, &Stub::ModelInfer);
+  one(Api::kModelConfig, &Stub::ModelConfig);
+  one(Api::kStatistics, &Stub::ModelStatistics);
+  one(Api::kModelRepository, &Stub::RepositoryIndex);
+  one(Api::kModelRepository, &Stub::RepositoryModelLoad);
+  one(Api::kModelRepository, &Stub::RepositoryModelUnload);
+  one(Api::kSharedMemory, &Stub::SystemSharedMemoryStatus);
+  one(Api::kSharedMemory, &Stub::SystemSharedMemoryRegister);
+  one(Api::kSharedMemory, &Stub::SystemSharedMemoryUnregister);
+  one(Api::kSharedMemory, &Stub::CudaSharedMemoryStatus);
+  one(Api::kSharedMemory, &Stub::CudaSharedMemoryRegister);
+  one(Api::kSharedMemory, &Stub::CudaSharedMemoryUnregister);
+  one(Api::kTrace, &Stub::TraceSetting);
+  one(Api::kLogging, &Stub::LogSettings);
+  return all;
+}
+
+TEST_F(GrpcServerTest, EveryCallIsAdmitted) {
+  access_.needs_key = true;
+  const auto all = call_all(*stub_);
+  ASSERT_EQ(all.size(), access_.asked.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].second.error_code(), StatusCode::UNAUTHENTICATED) << i;
+    EXPECT_EQ(all[i].second.error_message(), "who are you?") << i;
+    EXPECT_EQ(all[i].first, access_.asked[i]) << i;
+  }
+}
+
+TEST_F(GrpcServerTest, CredentialsComeFromTheMetadata) {
+  access_.needs_key = true;
+  inference::ServerLiveResponse response;
+  ::grpc::ClientContext key, bearer, wrong;
+  key.AddMetadata("x-api-key", "right");
+  key.AddMetadata("triton-grpc-protocol-a", "b");
+  EXPECT_TRUE(stub_->ServerLive(&key, {}, &response).ok());
+  EXPECT_EQ(access_.restricted, "b");
+  bearer.AddMetadata("authorization", "Bearer right");
+  EXPECT_TRUE(stub_->ServerLive(&bearer, {}, &response).ok());
+  EXPECT_EQ(access_.restricted, "");
+  wrong.AddMetadata("x-api-key", "wrong");
+  EXPECT_EQ(stub_->ServerLive(&wrong, {}, &response).error_code(), StatusCode::UNAUTHENTICATED);
+}
+
+TEST_F(GrpcServerTest, ForwardedMetadataBecomesParameters) {
+  options_.forward_header = [](std::string_view key, std::string_view value,
+                               tensor::Parameters& parameters) -> base::Status {
+    if (key == "x-wrong") return absl::InvalidArgumentError("not this");
+    if (key.starts_with("x-for-")) parameters[std::string(key)] = std::string(value);
+    return {};
+  };
+  restart();
+  held_model().let_go();
+  ::grpc::ClientContext context;
+  context.AddMetadata("x-for-model", "7");
+  context.AddMetadata("x-other", "8");
+  ASSERT_TRUE(stub_->ModelInfer(&context, held_request(), &response_).ok());
+  EXPECT_EQ(held_model().parameters.count("x-for-model"), 1u);
+  EXPECT_EQ(held_model().parameters["x-for-model"], "7");
+  EXPECT_EQ(held_model().parameters.count("x-other"), 0u);
+  ::grpc::ClientContext wrong;
+  wrong.AddMetadata("x-wrong", "9");
+  EXPECT_EQ(stub_->ModelInfer(&wrong, held_request(), &response_).error_code(),
+            StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(GrpcServerTest, AnExpiredTimeoutEndsAQueuedRequest) {
+  auto first = std::async(std::launch::async, [&] {
+    ::grpc::ClientContext context;
+    inference::ModelInferResponse response;
+    return stub_->ModelInfer(&context, held_request(), &response);
+  });
+  held_model().wait_for_runs(1);
+  // One microsecond after it was read: past by the time the queue comes to it.
+  const auto wait_behind = [&](bool is_unsigned) {
+    auto request = held_request();
+    auto& timeout = (*request.mutable_parameters())["timeout"];
+    is_unsigned ? timeout.set_uint64_param(1) : timeout.set_int64_param(1);
+    ::grpc::ClientContext context;
+    inference::ModelInferResponse response;
+    return stub_->ModelInfer(&context, request, &response);
+  };
+  auto second = std::async(std::launch::async, wait_behind, true);
+  auto third = std::async(std::launch::async, wait_behind, false);
+  // A client's own deadline counts as well; the client doesn't wait for the queue.
+  ::grpc::ClientContext impatient;
+  impatient.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  EXPECT_EQ(stub_->ModelInfer(&impatient, held_request(), &response_).error_code(),
+            StatusCode::DEADLINE_EXCEEDED);
+  held_model().let_go();
+  EXPECT_TRUE(first.get().ok());
+  for (auto* late : {&second, &third}) {
+    const ::grpc::Status status = late->get();
+    EXPECT_NE(status.error_code(), StatusCode::OK);
+    EXPECT_THAT(status.error_message(), HasSubstr("Request timeout expired"));
+  }
+  models_.drain();
+  EXPECT_EQ(held_model().runs, 1);
+}
+
+TEST_F(GrpcServerTest, ACancelledCallDoesNotRun) {
+  const auto first = std::async(std::launch::async, [&] {
+    ::grpc::ClientContext context;
+    inference::ModelInferResponse response;
+    return stub_->ModelInfer(&context, held_request(), &response);
+  });
+  held_model().wait_for_runs(1);
+  ::grpc::ClientContext context;
+  const auto second = std::async(std::launch::async, [&] {
+    inference::ModelInferResponse response;
+    EXPECT_EQ(stub_->ModelInfer(&context, held_request(), &response).error_code(),
+              StatusCode::CANCELLED);
+  });
+  const auto is_asked = [&](size_t count) {
+    std::lock_guard lock(access_.mutex);
+    return access_.asked.size() >= count;
+  };
+  while (!is_asked(2)) std::this_thread::yield();
+  context.TryCancel();
+  second.wait();
+  // Nothing tells when the server has heard of it; these travel behind it on the same connection.
+  for (int i = 0; i < 200; ++i) {
+    inference::ServerLiveResponse response;
+    ASSERT_TRUE(
+        call(*stub_, &inference::GRPCInferenceService::Stub::ServerLive, {}, response).ok());
+  }
+  held_model().let_go();
+  models_.drain();
+  EXPECT_EQ(held_model().runs, 1);
+}
+
+TEST_F(GrpcServerTest, MessagesThatAreTooLargeAreRefused) {
+  options_.max_receive_bytes = 1 << 20;
+  restart();
+  ::grpc::Status status = infer(add_sub_request(1 << 18));  // 1 MiB an input
+  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("larger than max"));
+  EXPECT_TRUE(infer(add_sub_request(1 << 10)).ok());
+}
+
+TEST_F(GrpcServerTest, MemoryOfRequestsIsBounded) {
+  options_.max_request_memory = 64 << 20;
+  restart();
+  inference::ModelInferRequest large = held_request();
+  auto& input = *large.add_inputs();
+  input.set_name("x");
+  input.set_datatype("FP32");
+  input.add_shape(10 << 20);
+  large.add_raw_input_contents(std::string(40 << 20, '\0'));
+  auto first = std::async(std::launch::async, [&] {
+    ::grpc::ClientContext context;
+    inference::ModelInferResponse response;
+    return stub_->ModelInfer(&context, large, &response);
+  });
+  held_model().wait_for_runs(1);
+  const ::grpc::Status refused = infer(large);
+  EXPECT_EQ(refused.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("holds at most 67108864"));
+  held_model().let_go();
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_TRUE(infer(large).ok());
+}
+
+TEST_F(GrpcServerTest, CompressionBothWays) {
+  options_.response_compression = GrpcCompression::kHigh;
+  restart();
+  for (const grpc_compression_algorithm algorithm :
+       {GRPC_COMPRESS_NONE, GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    ::grpc::ClientContext context;
+    context.set_compression_algorithm(algorithm);
+    const ::grpc::Status status = stub_->ModelInfer(&context, add_sub_request(10000), &response_);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(output(0), std::vector<float>(10000, 7));
+    EXPECT_NE(::grpc::testing::InteropClientContextInspector::compression(context),
+              GRPC_COMPRESS_NONE);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/net.h"
+
 namespace supernova::protocol::grpc {
 namespace {
 
@@ -28,14 +30,10 @@ int try_bind(const addrinfo& address) {
 
 }  // namespace
 
-std::string address(const std::string& host, uint16_t port) {
-  const bool is_ipv6 = host.find(':') != std::string::npos && !host.starts_with('[');
-  return is_ipv6 ? base::str_cat("[", host, "]:", port) : base::str_cat(host, ":", port);
-}
-
 base::Status port_in_use(const std::string& host, uint16_t port) {
-  return absl::UnavailableError(base::str_cat(
-      "gRPC port ", address(host, port), " is already in use; choose another with --grpc-port"));
+  return absl::UnavailableError(
+      base::str_cat("gRPC port ", base::host_and_port(host, port),
+                    " is already in use; choose another with --grpc-port"));
 }
 
 base::Status check_port(const std::string& host, uint16_t port) {
@@ -60,8 +58,9 @@ base::Status check_port(const std::string& host, uint16_t port) {
     if (error != 0) last_error = error;
   }
   if (bound) return {};
-  const std::string what = base::str_cat("can't listen for gRPC on ", address(host, port), ": ",
-                                         std::strerror(last_error));
+  const std::string what =
+      base::str_cat("can't listen for gRPC on ", base::host_and_port(host, port), ": ",
+                    std::strerror(last_error));
   if (last_error == EACCES) {
     return absl::PermissionDeniedError(base::str_cat(what, "; choose another with --grpc-port"));
   }

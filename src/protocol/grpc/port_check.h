@@ -9,9 +9,6 @@
 
 namespace supernova::protocol::grpc {
 
-// "127.0.0.1:8001", "[::1]:8001"
-std::string address(const std::string& host, uint16_t port);
-
 // OK when host and port can be bound now. UNAVAILABLE when the port is in use, PERMISSION_DENIED
 // when this user may not have it, INVALID_ARGUMENT when the host is not an address of this machine.
 base::Status check_port(const std::string& host, uint16_t port);

@@ -2,13 +2,13 @@
 
 #include <simdjson.h>
 
-#include <charconv>
 #include <optional>
 #include <set>
 
 #include "protocol/oip/binary_input.h"
 #include "protocol/oip/json_data.h"
-#include "protocol/oip/json_reader.h"
+#include "protocol/oip/json_object.h"
+#include "protocol/oip/requested_output.h"
 #include "service/service.h"
 
 namespace supernova::protocol::oip {
@@ -29,20 +29,22 @@ struct InputParts {
   bool has_name = false;
   bool has_shape = false;
   bool has_data = false;
-  bool has_shared_memory = false;
   bool data_is_read = false;
   std::string_view raw_data;
   std::optional<uint64_t> binary_size;
+  SharedMemoryPlace shared_memory;
 };
 
 class Decoder {
  public:
-  Decoder(const Buffer& body, size_t json_size, std::string_view model)
+  Decoder(const Buffer& body, size_t json_size, std::string_view model,
+          const SharedMemoryPart& shared_memory)
       : body_(body),
         json_(body.view().substr(0, json_size)),
         reader_(json_),
         next_binary_(json_size),
-        model_(model) {}
+        model_(model),
+        shared_memory_(shared_memory) {}
 
   base::Result<DecodedRequest> decode();
 
@@ -50,8 +52,6 @@ class Decoder {
   base::Status once(std::string_view object, std::string_view key, bool& seen);
   base::Status read_request();
   base::Status read_parameters();
-  base::Status read_parameter(const std::string& key, std::string_view where,
-                              tensor::Parameter& value);
   base::Status read_inputs();
   base::Status read_input();
   base::Status read_input_parameters(InputParts& input);
@@ -60,7 +60,6 @@ class Decoder {
   base::Status finish_input(InputParts& input);
   base::Status read_outputs();
   base::Status read_output();
-  base::Status read_output_parameters(OutputForm::Listed& output, const std::string& who);
   base::Status attach_binary();
   base::Status attach_binary(Tensor& tensor, uint64_t size);
 
@@ -69,6 +68,7 @@ class Decoder {
   JsonReader reader_;
   size_t next_binary_;
   const std::string_view model_;
+  const SharedMemoryPart& shared_memory_;
   DecodedRequest decoded_;
   std::vector<std::optional<uint64_t>> binary_sizes_;  // per input
   std::set<std::string> input_names_;
@@ -125,41 +125,6 @@ base::Status Decoder::read_request() {
   return {};
 }
 
-base::Status Decoder::read_parameter(const std::string& key, std::string_view where,
-                                     tensor::Parameter& value) {
-  const char c = reader_.peek();
-  if (c == '"') {
-    std::string text;
-    reader_.read_string(text);
-    value = std::move(text);
-  } else if (c == 't' || c == 'f') {
-    bool truth = false;
-    reader_.read_bool(truth);
-    value = truth;
-  } else if (c == '-' || (c >= '0' && c <= '9')) {
-    std::string_view token;
-    bool whole = false;
-    if (!reader_.read_number(token, whole)) return reader_.status();
-    const char* const end = token.data() + token.size();
-    int64_t number = 0;
-    uint64_t large = 0;
-    double real = 0;
-    if (whole && std::from_chars(token.data(), end, number).ec == std::errc()) {
-      value = number;
-    } else if (whole && std::from_chars(token.data(), end, large).ec == std::errc()) {
-      value = large;
-    } else if (!whole && std::from_chars(token.data(), end, real).ec == std::errc()) {
-      value = real;
-    } else {
-      return invalid(base::str_cat("parameter '", key, "' of ", where, " is out of range"));
-    }
-  } else if (c != '\0') {
-    return invalid(base::str_cat("parameter '", key, "' of ", where,
-                                 " must be a string, a number or a boolean"));
-  }
-  return reader_.status();
-}
-
 base::Status Decoder::read_parameters() {
   std::string key;
   for (bool first = true; reader_.next_member(first, key);) {
@@ -168,7 +133,7 @@ base::Status Decoder::read_parameters() {
           base::str_cat("parameter '", key, "' is reserved: names must not start with 'triton_'"));
     }
     tensor::Parameter value;
-    SN_TRY(read_parameter(key, "the request", value));
+    SN_TRY(read_parameter(reader_, key, "the request", value));
     if (key == "binary_data_output") {
       const bool* const truth = std::get_if<bool>(&value);
       if (truth == nullptr) return invalid("parameter 'binary_data_output' must be a boolean");
@@ -260,15 +225,15 @@ base::Status Decoder::read_input_parameters(InputParts& input) {
   std::string key;
   for (bool first = true; reader_.next_member(first, key);) {
     tensor::Parameter value;
-    SN_TRY(read_parameter(key, "the input", value));
+    SN_TRY(read_parameter(reader_, key, "the input", value));
     if (key == "binary_data_size") {
       const int64_t* const size = std::get_if<int64_t>(&value);
       if (size == nullptr || *size < 0) {
         return invalid("'binary_data_size' must be a whole number of bytes");
       }
       input.binary_size = static_cast<uint64_t>(*size);
-    } else if (key == "shared_memory_region") {
-      input.has_shared_memory = true;
+    } else {
+      SN_TRY(input.shared_memory.take(key, value));
     }
   }
   return reader_.status();
@@ -284,16 +249,17 @@ base::Status Decoder::read_data(JsonReader& reader, InputParts& input) {
 base::Status Decoder::finish_input(InputParts& input) {
   const int sources = static_cast<int>(input.has_data) +
                       static_cast<int>(input.binary_size.has_value()) +
-                      static_cast<int>(input.has_shared_memory);
+                      static_cast<int>(input.shared_memory.given());
   SN_ASSIGN(const int64_t count, tensor::element_count(input.tensor.shape));
   if (sources > 1 || (sources == 0 && count > 0)) {
     return invalid(
         "Input must set only one of the following fields: 'data', 'binary_data_size' in "
         "'parameters', 'shared_memory_region' in 'parameters'");
   }
-  if (input.has_shared_memory) {
-    return absl::UnimplementedError(
-        "shared memory is not enabled; send the tensor as 'data' or as binary data");
+  SN_TRY(input.shared_memory.check());
+  // Not looked at here: the client can change the bytes at any time.
+  if (input.shared_memory.given()) {
+    SN_ASSIGN(input.tensor.buffer, input.shared_memory.resolve(shared_memory_));
   }
   if (input.has_data && !input.data_is_read) {
     JsonReader reader(input.raw_data);
@@ -312,54 +278,14 @@ base::Status Decoder::read_outputs() {
 }
 
 base::Status Decoder::read_output() {
-  const std::string place = base::str_cat("output ", decoded_.request.outputs.size());
-  if (reader_.peek() != '{') return invalid(base::str_cat(place, " must be an object"));
-  OutputForm::Listed output;
-  bool has_name = false;
-  bool has_parameters = false;
-  std::string key;
-  const auto who = [&] { return has_name ? "output '" + output.name + "'" : place; };
-  for (bool first = true; reader_.next_member(first, key);) {
-    std::string_view ignored;
-    if (key == "name") {
-      SN_TRY(once(who(), key, has_name));
-      reader_.read_string(output.name);
-    } else if (key == "parameters") {
-      SN_TRY(once(who(), key, has_parameters));
-      SN_TRY(read_output_parameters(output, who()));
-    } else {
-      reader_.skip_value(ignored);
-    }
+  OutputForm::Listed form;
+  SN_TRY(read_requested_output(reader_, base::str_cat("output ", decoded_.request.outputs.size()),
+                               shared_memory_, form, decoded_.request.outputs));
+  if (!output_names_.insert(form.name).second) {
+    return invalid(base::str_cat("output '", form.name, "' is asked for twice"));
   }
-  SN_TRY(base::annotate(reader_.status(), who()));
-  if (!has_name) return invalid(base::str_cat(place, " has no 'name'"));
-  if (!output_names_.insert(output.name).second) {
-    return invalid(base::str_cat("output '", output.name, "' is asked for twice"));
-  }
-  decoded_.request.outputs.push_back(output.name);
-  decoded_.output_form.listed.push_back(std::move(output));
+  decoded_.output_form.listed.push_back(std::move(form));
   return {};
-}
-
-base::Status Decoder::read_output_parameters(OutputForm::Listed& output, const std::string& who) {
-  std::string key;
-  for (bool first = true; reader_.next_member(first, key);) {
-    tensor::Parameter value;
-    SN_TRY(read_parameter(key, who, value));
-    if (key == "binary_data") {
-      const bool* const truth = std::get_if<bool>(&value);
-      if (truth == nullptr)
-        return invalid(base::str_cat("'binary_data' of ", who, " must be a boolean"));
-      output.binary = *truth;
-    } else if (key == "classification") {
-      return absl::UnimplementedError(
-          base::str_cat("classification is not served (", who, "); ask for the plain output"));
-    } else if (key == "shared_memory_region") {
-      return absl::UnimplementedError(
-          base::str_cat("shared memory is not enabled (", who, "); ask for binary data"));
-    }
-  }
-  return reader_.status();
 }
 
 base::Status Decoder::attach_binary() {
@@ -392,17 +318,18 @@ base::Status Decoder::attach_binary(Tensor& tensor, uint64_t size) {
 
 }  // namespace
 
-bool OutputForm::is_binary(std::string_view output) const {
+OutputForm::Form OutputForm::of(std::string_view output) const {
   for (const Listed& one : listed) {
-    if (one.name == output) return one.binary;
+    if (one.name == output) return one.form;
   }
-  return binary_by_default;
+  return binary_by_default ? Form::kBinary : Form::kJson;
 }
 
 base::Result<DecodedRequest> decode_infer_request(const Buffer& body,
                                                   const std::string* header_length,
                                                   std::string_view model_name,
-                                                  const std::vector<tensor::TensorInfo>& inputs) {
+                                                  const std::vector<tensor::TensorInfo>& inputs,
+                                                  const SharedMemoryPart& shared_memory) {
   size_t json_size = body.size();
   if (header_length != nullptr) {
     if (!base::parse_whole(*header_length, json_size)) {
@@ -416,7 +343,7 @@ base::Result<DecodedRequest> decode_infer_request(const Buffer& body,
     if (json_size == 0) return decode_raw_request(body, model_name, inputs);
   }
   if (json_size == 0) return invalid("the request has no body; an inference request is JSON");
-  return Decoder(body, json_size, model_name).decode();
+  return Decoder(body, json_size, model_name, shared_memory).decode();
 }
 
 }  // namespace supernova::protocol::oip

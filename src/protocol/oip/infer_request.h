@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "protocol/oip/shared_memory_place.h"
 #include "tensor/buffer.h"
 #include "tensor/request.h"
 #include "tensor/tensor.h"
@@ -15,14 +16,15 @@ namespace supernova::protocol::oip {
 
 // How outputs are to be sent.
 struct OutputForm {
+  enum class Form { kJson, kBinary, kSharedMemory };
   struct Listed {
     std::string name;
-    bool binary = false;
+    Form form = Form::kJson;
   };
   std::vector<Listed> listed;
   bool binary_by_default = false;  // for outputs that are not listed
 
-  bool is_binary(std::string_view output) const;
+  Form of(std::string_view output) const;
 };
 
 struct DecodedRequest {
@@ -33,12 +35,13 @@ struct DecodedRequest {
 
 // `header_length` is the value of Inference-Header-Content-Length, null when there is none.
 // `inputs` is the model's signature; only raw binary requests need it. Binary tensors are slices of
-// `body` where its alignment allows. Errors: INVALID_ARGUMENT naming what is wrong, UNIMPLEMENTED
-// for extensions that are not served, RESOURCE_EXHAUSTED. Whether the tensors suit the model is for
-// service::validate to say.
+// `body` where its alignment allows; those in shared memory are what `shared_memory` finds. Errors:
+// INVALID_ARGUMENT naming what is wrong, RESOURCE_EXHAUSTED, those of `shared_memory`. Whether the
+// tensors suit the model is for service::validate to say.
 base::Result<DecodedRequest> decode_infer_request(const tensor::Buffer& body,
                                                   const std::string* header_length,
                                                   std::string_view model_name,
-                                                  const std::vector<tensor::TensorInfo>& inputs);
+                                                  const std::vector<tensor::TensorInfo>& inputs,
+                                                  const SharedMemoryPart& shared_memory = {});
 
 }  // namespace supernova::protocol::oip

@@ -159,9 +159,10 @@ TEST(InferRequest, FormOfOutputs) {
   ASSERT_EQ(decoded->request.outputs.size(), 2u);
   EXPECT_EQ(decoded->request.outputs[0].name, "a");
   EXPECT_EQ(decoded->request.outputs[1].name, "b");
-  EXPECT_FALSE(decoded->output_form.is_binary("a"));  // listed: the default does not count
-  EXPECT_TRUE(decoded->output_form.is_binary("b"));
-  EXPECT_TRUE(decoded->output_form.is_binary("c"));
+  EXPECT_EQ(decoded->output_form.of("a"),
+            OutputForm::Form::kJson);  // listed: the default does not count
+  EXPECT_EQ(decoded->output_form.of("b"), OutputForm::Form::kBinary);
+  EXPECT_EQ(decoded->output_form.of("c"), OutputForm::Form::kBinary);
   EXPECT_TRUE(decoded->request.parameters.empty());
 }
 
@@ -208,7 +209,7 @@ TEST(InferRequest, RawBinary) {
   EXPECT_EQ(decoded->request.inputs.at(0).name, "only");
   EXPECT_EQ(decoded->request.inputs[0].shape, (Shape{2, 3}));
   EXPECT_EQ(decoded->request.inputs[0].buffer.view(), bytes);
-  EXPECT_TRUE(decoded->output_form.is_binary("any"));
+  EXPECT_EQ(decoded->output_form.of("any"), OutputForm::Form::kBinary);
 
   const auto text = decode("hello", "0", signature(DataType::kBytes, {-1, 1}));
   ASSERT_TRUE(text.ok()) << text.status();
@@ -258,8 +259,15 @@ TEST(InferRequest, RefusedJson) {
       {"{\"parameters\":{\"binary_data_output\":1},\"inputs\":[]}", "boolean"},
       {"{\"outputs\":[{}],\"inputs\":[]}", "output 0 has no 'name'"},
       {"{\"outputs\":[{\"name\":\"o\"},{\"name\":\"o\"}],\"inputs\":[]}", "'o' is asked for twice"},
-      {"{\"outputs\":[{\"name\":\"o\",\"parameters\":{\"classification\":3}}],\"inputs\":[]}",
-       "classification is not served"},
+      {R"({"inputs":[],"outputs":[{"name":"o","name":"o"}]})", "'name' twice"},
+      {R"({"inputs":[],"outputs":[{"name":5}]})", "expected a string"},
+      {R"({"inputs":[],"outputs":[5]})", "output 0 must be an object"},
+      {R"({"inputs":[],"outputs":[{"name":"o","parameters":{"binary_data":1}}]})",
+       "'binary_data' of output 'o' must be a boolean"},
+      {R"({"inputs":[],"outputs":[{"name":"o","parameters":{"classification":4294967296}}]})",
+       "'classification' of output 'o' is beyond 2^32-1"},
+      {R"({"inputs":[],"outputs":[{"name":"o","parameters":{"classification":"3"}}]})",
+       "'classification' of output 'o' must be a whole number"},
       {std::string(100'000, '['), "expected an object"},
       {"{\"a\":" + std::string(100'000, '[') + "}", "nesting"},
       {"{\"a\":[1,]}", "expected a number"},
@@ -302,7 +310,7 @@ TEST(InferRequest, RefusedJson) {
        "only one of the following"},
       {R"({"inputs":[{"name":"x","datatype":"INT8","shape":[1],
           "parameters":{"shared_memory_region":"r"}}]})",
-       "shared memory is not enabled"},
+       "'shared_memory_byte_size' is missing"},
       {R"({"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1]},
           {"name":"x","datatype":"INT8","shape":[1],"data":[1]}]})",
        "'x' is given twice"},
@@ -311,6 +319,84 @@ TEST(InferRequest, RefusedJson) {
   };
   for (const Refused& refused : cases) {
     EXPECT_THAT(error_of(refused.body), HasSubstr(refused.message)) << refused.body.substr(0, 200);
+  }
+}
+
+TEST(InferRequest, Classification) {
+  const auto decoded = decode(
+      R"({"inputs":[],"outputs":[{"name":"o","parameters":{"classification":3,"binary_data":true}},
+          {"name":"p","parameters":{"classification":0}}]})");
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->request.outputs.at(0).classification, 3u);
+  EXPECT_EQ(decoded->output_form.of("o"), OutputForm::Form::kBinary);
+  EXPECT_EQ(decoded->request.outputs.at(1).classification, 0u);
+}
+
+// A region "r" of 64 bytes.
+class InferRequestInSharedMemory : public testing::Test {
+ protected:
+  base::Result<DecodedRequest> decode_here(std::string_view body) {
+    const auto find = [&](std::string_view region, uint64_t offset,
+                          uint64_t size) -> base::Result<Buffer> {
+      if (region != "r" || offset > 64 || size > 64 - offset) {
+        return absl::InvalidArgumentError(base::str_cat("no region ", region));
+      }
+      return region_.slice(offset, size);
+    };
+    return decode_infer_request(Buffer::copy_of(body), nullptr, "m", {}, find);
+  }
+  std::string refusal(std::string_view body) {
+    return std::string(base::message(decode_here(body).status()));
+  }
+  static std::string placed(std::string_view datatype, std::string_view place) {
+    return base::str_cat(R"({"inputs":[{"name":"x","shape":[2],"datatype":")", datatype,
+                         R"(","parameters":{)", place, "}}]}");
+  }
+
+  Buffer region_ = Buffer::allocate(64);
+};
+
+TEST_F(InferRequestInSharedMemory, InputsAreHandedOnAsTheyLie) {
+  for (const char* type : {"FP32", "BOOL", "BYTES"}) {
+    const auto decoded = decode_here(placed(
+        type,
+        R"("shared_memory_region":"r","shared_memory_offset":3,"shared_memory_byte_size":8)"));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(decoded->request.inputs[0].buffer.data(), region_.data() + 3);
+    EXPECT_EQ(decoded->request.inputs[0].buffer.size(), 8u);
+  }
+}
+
+TEST_F(InferRequestInSharedMemory, Outputs) {
+  const auto decoded = decode_here(
+      R"({"inputs":[],"outputs":[{"name":"o","parameters":
+          {"shared_memory_region":"r","shared_memory_byte_size":64,"binary_data":false}}]})");
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->request.outputs[0].destination.data(), region_.data());
+  EXPECT_EQ(decoded->request.outputs[0].destination.size(), 64u);
+  EXPECT_EQ(decoded->output_form.of("o"), OutputForm::Form::kSharedMemory);
+}
+
+TEST_F(InferRequestInSharedMemory, Refused) {
+  const std::string place = R"("shared_memory_region":"r","shared_memory_byte_size":8)";
+  EXPECT_THAT(refusal(placed("FP32", R"("shared_memory_byte_size":8)")),
+              HasSubstr("only one of the following"));
+  EXPECT_THAT(refusal(placed("FP32", place + R"(,"binary_data_size":8)")),
+              HasSubstr("only one of the following"));
+  EXPECT_THAT(refusal(placed("FP32", R"("binary_data_size":8,"shared_memory_offset":8)")),
+              HasSubstr("need a 'shared_memory_region'"));
+  EXPECT_THAT(refusal(placed("FP32", place + R"(,"shared_memory_offset":-1)")),
+              HasSubstr("whole number of bytes"));
+  EXPECT_THAT(refusal(placed("FP32", place + R"(,"shared_memory_offset":18446744073709551615)")),
+              HasSubstr("no region r"));
+  EXPECT_THAT(refusal(placed("FP32", R"("shared_memory_region":"q","shared_memory_byte_size":8)")),
+              HasSubstr("input 'x': no region q"));
+  EXPECT_THAT(refusal(placed("FP32", R"("shared_memory_region":7,"shared_memory_byte_size":8)")),
+              HasSubstr("name of a region"));
+  for (const char* other : {R"("classification":2)", R"("binary_data":true)"}) {
+    EXPECT_THAT(refusal(base::str_cat(R"({"inputs":[],"outputs":[{"name":"o","parameters":{)",
+                                      place, ",", other, "}}]}")),
+                HasSubstr("exclude each other"));
   }
 }
 

@@ -96,7 +96,8 @@ TEST(InferResponse, BinaryOutputsAreSentFromWhereTheyLie) {
   const tensor::Tensor b = make<int32_t>("b", DataType::kInt32, {7});
   const tensor::Tensor c = make<uint16_t>("c", DataType::kFp16, {});
   OutputForm form;
-  form.listed = {{"a", true}, {"b", false}, {"c", true}};
+  using Form = OutputForm::Form;
+  form.listed = {{"a", Form::kBinary}, {"b", Form::kJson}, {"c", Form::kBinary}};
   const auto reply = encode_infer_response(response({a, b, c}), form);
   ASSERT_TRUE(reply.ok());
   EXPECT_EQ(reply->body,
@@ -110,6 +111,18 @@ TEST(InferResponse, BinaryOutputsAreSentFromWhereTheyLie) {
   ASSERT_EQ(reply->headers.size(), 1u);
   EXPECT_EQ(reply->headers[0].first, "Inference-Header-Content-Length");
   EXPECT_EQ(reply->headers[0].second, std::to_string(reply->body.size()));
+}
+
+TEST(InferResponse, OutputsInSharedMemoryCarryNoData) {
+  OutputForm form;
+  form.listed = {{"a", OutputForm::Form::kSharedMemory}};
+  const auto reply =
+      encode_infer_response(response({make<uint16_t>("a", DataType::kFp16, {1, 2})}), form);
+  ASSERT_TRUE(reply.ok());
+  EXPECT_EQ(reply->body, R"({"model_name":"m","model_version":"1","outputs":[)"
+                         R"({"name":"a","datatype":"FP16","shape":[2]}]})");
+  EXPECT_TRUE(reply->buffers.empty());
+  EXPECT_TRUE(reply->headers.empty());
 }
 
 TEST(InferResponse, WhatJsonCannotCarryIsRefused) {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/base64.h"
 #include "tensor/bytes.h"
 
 namespace supernova::protocol::oip {
@@ -124,12 +125,27 @@ base::Result<Buffer> read_numbers(JsonReader& reader, DataType type, int64_t cou
   return read_fixed<T>(reader, count, [&](T& value) { return read_value(reader, type, value); });
 }
 
-base::Result<Buffer> read_strings(JsonReader& reader, int64_t count) {
+// {"b64": "..."}
+bool read_base64(JsonReader& reader, std::string& element) {
+  constexpr std::string_view kExpected = "expected a string or {\"b64\": \"...\"}";
+  std::string key;
+  std::string text;
+  bool first = true;
+  if (!reader.next_member(first, key) || key != "b64") return reader.fail(kExpected);
+  if (!reader.read_string(text)) return false;
+  if (reader.next_member(first, key)) return reader.fail(kExpected);
+  if (!reader.ok()) return false;
+  element.clear();
+  return base::decode_base64(text, element) || reader.fail("damaged base64");
+}
+
+base::Result<Buffer> read_strings(JsonReader& reader, int64_t count, Strings strings) {
   std::string packed;
   std::string element;
   int64_t got = 0;
   const bool read_all = walk_array(reader, [&] {
-    if (!reader.read_string(element)) return false;
+    const bool is_base64 = strings == Strings::kTextOrBase64 && reader.peek() == '{';
+    if (!(is_base64 ? read_base64(reader, element) : reader.read_string(element))) return false;
     if (got++ < count) tensor::pack_bytes(packed, element);
     return true;
   });
@@ -144,7 +160,8 @@ base::Result<Buffer> read_strings(JsonReader& reader, int64_t count) {
 
 }  // namespace
 
-base::Result<Buffer> read_json_data(JsonReader& reader, DataType type, int64_t count) {
+base::Result<Buffer> read_json_data(JsonReader& reader, DataType type, int64_t count,
+                                    Strings strings) {
   switch (type) {
     case DataType::kBool:
       return read_fixed<uint8_t>(reader, count,
@@ -170,7 +187,7 @@ base::Result<Buffer> read_json_data(JsonReader& reader, DataType type, int64_t c
     case DataType::kFp64:
       return read_numbers<double>(reader, type, count);
     case DataType::kBytes:
-      return read_strings(reader, count);
+      return read_strings(reader, count, strings);
     default:
       return absl::InvalidArgumentError(
           base::str_cat("datatype ", tensor::data_type_name(type),

@@ -1,53 +1,64 @@
 #include "protocol/oip/metadata.h"
 
-#include "base/json_writer.h"
 #include "model/config_text.h"
+#include "protocol/oip/json_text.h"
 
 namespace supernova::protocol::oip {
 namespace {
 
-using base::append_json_string;
-
-// Appends `"key":`, with a comma in front unless it opens an object.
-void append_key(std::string& out, std::string_view key) {
-  if (!out.empty() && out.back() != '{' && out.back() != '[') out += ',';
-  append_json_string(out, key);
-  out += ':';
-}
-
-void append_text(std::string& out, std::string_view key, std::string_view value) {
-  append_key(out, key);
-  append_json_string(out, value);
-}
-
-void append_raw(std::string& out, std::string_view key, std::string_view json) {
-  append_key(out, key);
-  out += json;
-}
-
-void append_strings(std::string& out, std::string_view key,
-                    const std::vector<std::string>& values) {
-  append_key(out, key);
-  out += '[';
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) out += ',';
-    append_json_string(out, values[i]);
-  }
-  out += ']';
-}
-
 void append_tensors(std::string& out, std::string_view key,
                     const std::vector<tensor::TensorInfo>& tensors) {
-  append_key(out, key);
-  out += '[';
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    out += i > 0 ? ",{" : "{";
-    append_text(out, "name", tensors[i].name);
-    append_text(out, "datatype", tensor::data_type_name(tensors[i].data_type));
-    append_raw(out, "shape", tensor::shape_to_string(tensors[i].shape));
+  append_raw(out, key, "[");
+  for (const tensor::TensorInfo& tensor : tensors) {
+    append_comma(out);
+    out += '{';
+    append_text(out, "name", tensor.name);
+    append_text(out, "datatype", tensor::data_type_name(tensor.data_type));
+    append_raw(out, "shape", tensor::shape_to_string(tensor.shape));
     out += '}';
   }
   out += ']';
+}
+
+void append_time(std::string& out, std::string_view key, const model::CountedTime& time) {
+  append_raw(out, key, "{");
+  append_count(out, "count", time.count);
+  append_count(out, "ns", time.ns);
+  out += '}';
+}
+
+void append_statistics(std::string& out, const service::ModelStatistics& model) {
+  const model::StatisticsSnapshot& all = model.statistics;
+  out += '{';
+  append_text(out, "name", model.name);
+  append_text(out, "version", model.version);
+  append_count(out, "last_inference", all.last_inference_ms);
+  append_count(out, "inference_count", all.inference_count);
+  append_count(out, "execution_count", all.execution_count);
+  append_raw(out, "inference_stats", "{");
+  append_time(out, "success", all.success);
+  append_time(out, "fail", all.fail);
+  append_time(out, "queue", all.queue);
+  append_time(out, "compute_input", all.compute_input);
+  append_time(out, "compute_infer", all.compute_infer);
+  append_time(out, "compute_output", all.compute_output);
+  append_time(out, "cache_hit", all.cache_hit);
+  append_time(out, "cache_miss", all.cache_miss);
+  out += '}';
+  append_raw(out, "response_stats", "{}");
+  append_raw(out, "batch_stats", "[");
+  for (const model::BatchStatistics& batch : all.batches) {
+    append_comma(out);
+    out += '{';
+    append_count(out, "batch_size", batch.batch_size);
+    append_time(out, "compute_input", batch.compute_input);
+    append_time(out, "compute_infer", batch.compute_infer);
+    append_time(out, "compute_output", batch.compute_output);
+    out += '}';
+  }
+  out += ']';
+  append_raw(out, "memory_usage", "[]");
+  out += '}';
 }
 
 }  // namespace
@@ -72,6 +83,63 @@ std::string model_metadata_json(const service::ModelMetadata& metadata) {
 
 std::string model_config_json(const model::ModelConfig& config) {
   return model::config_json(*config.proto);
+}
+
+std::string statistics_json(const std::vector<service::ModelStatistics>& statistics) {
+  std::string out = "{\"model_stats\":[";
+  for (const service::ModelStatistics& model : statistics) {
+    append_comma(out);
+    append_statistics(out, model);
+  }
+  return out + "]}";
+}
+
+std::string repository_index_json(const std::vector<model::IndexEntry>& index) {
+  std::string out = "[";
+  for (const model::IndexEntry& entry : index) {
+    append_comma(out);
+    out += '{';
+    append_text(out, "name", entry.name);
+    if (!entry.version.empty()) append_text(out, "version", entry.version);
+    if (!entry.state.empty()) append_text(out, "state", entry.state);
+    if (!entry.reason.empty()) append_text(out, "reason", entry.reason);
+    out += '}';
+  }
+  return out + "]";
+}
+
+std::string shared_memory_json(const std::vector<service::SharedMemoryRegion>& regions) {
+  std::string out = "[";
+  for (const service::SharedMemoryRegion& region : regions) {
+    append_comma(out);
+    out += '{';
+    append_text(out, "name", region.name);
+    append_text(out, "key", region.key);
+    append_count(out, "offset", region.offset);
+    append_count(out, "byte_size", region.byte_size);
+    out += '}';
+  }
+  return out + "]";
+}
+
+std::string trace_settings_json(const service::TraceSettings& settings) {
+  std::string out = "{";
+  append_strings(out, "trace_level", settings.level);
+  append_text(out, "trace_rate", settings.rate);
+  append_text(out, "trace_count", settings.count);
+  append_text(out, "log_frequency", settings.log_frequency);
+  append_text(out, "trace_file", settings.file);
+  append_text(out, "trace_mode", settings.mode);
+  return out + "}";
+}
+
+std::string log_settings_json(const service::LogSettings& settings) {
+  std::string out = "{";
+  for (const auto& [key, value] : settings) {
+    append_key(out, key);
+    append_parameter(out, value);
+  }
+  return out + "}";
 }
 
 }  // namespace supernova::protocol::oip
