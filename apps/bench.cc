@@ -34,7 +34,7 @@ struct BenchOptions {
   std::vector<std::string> shapes;   // NAME=1,3
   std::string fill = "zeros";
   std::string arrivals = "poisson";
-  std::vector<int> connections{1};
+  std::vector<int> connections;  // empty = what the kind of loop needs
   double rate = 0;
   int threads = 1;
   double duration = 5;
@@ -310,9 +310,11 @@ base::Status check_some_succeeded(const Report& report) {
   return {};
 }
 
-base::Status run_bench(const BenchOptions& options) {
+base::Status run_bench(BenchOptions options) {
   Report report;
   const bool url = bench::looks_like_url(options.target);
+  // An open loop needs room for the requests that are due while others are on their way.
+  if (options.connections.empty()) options.connections = {url && options.rate > 0 ? 64 : 1};
   if (!url && !options.in_process.empty()) {
     return absl::InvalidArgumentError(base::str_cat(
         "--in-process compares a server with a model, but ", options.target, " is not a URL"));
@@ -327,12 +329,11 @@ base::Status run_bench(const BenchOptions& options) {
 void add_load_options(CLI::App& command, BenchOptions& options) {
   command
       .add_option("--concurrency", options.connections,
-                  "Connections, each with one request at a time; several numbers, 1,8,64, are "
-                  "measured one after the other")
+                  "Connections, each with one request at a time (1; with --rate 64); several "
+                  "numbers, 1,8,64, are measured one after the other")
       ->type_name("N,...")
       ->delimiter(',')
-      ->check(CLI::Range(1, 20000))
-      ->capture_default_str();
+      ->check(CLI::Range(1, 20000));
   command
       .add_option("--rate", options.rate,
                   "Open loop: requests due each second, whether or not earlier ones are answered; "

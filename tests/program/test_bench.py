@@ -77,6 +77,8 @@ class BenchServer(unittest.TestCase):
             run, = report["runs"]
             self.check_run(run)
             self.assertAlmostEqual(run["requests"], 60, delta=2)
+        run, = self.bench(self.url(), "--rate", "100")["runs"]
+        self.assertEqual(run["connections"], 64)
 
     def test_shapes_and_files(self):
         report = self.bench(self.url("any"), "--shape", "INPUT0=1000,2")
