@@ -39,6 +39,7 @@ struct House {
 // Each adds its command to `app`; its callback stores the exit code.
 void add_serve(CLI::App& app, int& exit_code);
 void add_infer(CLI::App& app, int& exit_code);
+void add_bench(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_devices(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);

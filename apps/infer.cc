@@ -13,8 +13,8 @@
 
 #include "base/json_writer.h"
 #include "command.h"
+#include "inputs.h"
 #include "model_config.pb.h"
-#include "picture.h"
 #include "service/service.h"
 #include "tensor/bytes.h"
 #include "tensor/json_tensor.h"
@@ -37,159 +37,19 @@ struct InferOptions {
   bool json = false;
 };
 
-std::string input_names(const std::vector<TensorInfo>& inputs) {
-  std::vector<std::string> names;
-  for (const TensorInfo& info : inputs) names.push_back("'" + info.name + "'");
-  return base::str_join(names, ", ");
-}
-
-// Whether an input or output is no tensor in the model: its BYTES are whole tensor files.
-bool is_wrapped(std::string_view name, const std::vector<TensorInfo>& described) {
-  return std::any_of(described.begin(), described.end(), [&](const TensorInfo& info) {
-    return info.name == name && !info.model_type.empty();
-  });
-}
-
-struct NamedFile {
-  const TensorInfo* input = nullptr;
-  std::string file;
-};
-
-// NAME=FILE, the name being the longest input name that fits (names may hold '='), or FILE alone.
-base::Result<NamedFile> split_input(const std::string& argument,
-                                    const std::vector<TensorInfo>& inputs) {
-  const TensorInfo* best = nullptr;
-  for (const TensorInfo& info : inputs) {
-    if (argument.starts_with(info.name + "=") &&
-        (best == nullptr || info.name.size() > best->name.size())) {
-      best = &info;
-    }
-  }
-  if (best != nullptr) return NamedFile{best, argument.substr(best->name.size() + 1)};
-  std::error_code error;
-  const size_t equals = argument.find('=');
-  if (equals != std::string::npos && !std::filesystem::exists(argument, error)) {
-    return absl::InvalidArgumentError(base::str_cat(
-        "the model has no input '", argument.substr(0, equals), "'; it has ", input_names(inputs)));
-  }
-  if (inputs.size() != 1) {
-    return absl::InvalidArgumentError(
-        base::str_cat("--input ", argument, ": the model has ", inputs.size(),
-                      " inputs, say which one with NAME=FILE: ", input_names(inputs)));
-  }
-  return NamedFile{&inputs.front(), argument};
-}
-
-base::Result<std::string> read_file(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    return absl::InvalidArgumentError(base::str_cat("input file '", path, "' is a folder"));
-  }
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream content;
-  content << stream.rdbuf();
-  if (!stream) {
-    return absl::NotFoundError(
-        base::str_cat("input file '", path, "' can't be read: ", std::strerror(errno)));
-  }
-  return std::move(content).str();
-}
-
-base::Result<Tensor> read_input(const NamedFile& named, const tensor::Options& options) {
-  SN_ASSIGN(const std::string content, read_file(named.file));
-  const TensorInfo& info = *named.input;
-  Tensor tensor;
-  if (content.starts_with("\x93NUMPY")) {
-    SN_ASSIGN(tensor, tensor::parse_npy(content, named.file));
-  } else if (looks_like_picture(content)) {
-    std::string done;
-    SN_ASSIGN(tensor, picture_to_tensor(content, named.file, info, options, done));
-    std::fprintf(stderr, "input '%s': %s\n", info.name.c_str(), done.c_str());
-  } else if (const size_t first = content.find_first_not_of(" \t\r\n");
-             first != std::string::npos && content[first] == '{') {
-    SN_ASSIGN(tensor, tensor::parse_json_tensor(content, info.data_type, named.file));
-  } else {
-    return absl::InvalidArgumentError(
-        base::str_cat("input file '", named.file,
-                      "' is neither .npy, .json {\"shape\":[...],\"data\":[...]} nor a picture"));
-  }
-  // NumPy has no bfloat16: its bits travel as uint16.
-  if (info.data_type == DataType::kBf16 && tensor.data_type == DataType::kUint16) {
-    tensor.data_type = DataType::kBf16;
-  }
-  tensor.name = info.name;
-  return tensor;
-}
-
-// Nothing where the size may vary, else tensors without elements.
-Tensor empty_wrapped(const TensorInfo& info) {
-  Tensor tensor;
-  tensor.name = info.name;
-  tensor.data_type = DataType::kBytes;
-  int64_t count = 1;
-  for (const int64_t size : info.shape) {
-    tensor.shape.push_back(std::max<int64_t>(size, 0));
-    count *= tensor.shape.back();
-  }
-  tensor.buffer = tensor::pack_bytes(
-      std::vector<std::string>(static_cast<size_t>(count), "{\"shape\":[0],\"data\":[]}"));
-  return tensor;
-}
-
-base::Result<Tensor> zeros(const TensorInfo& info) {
-  Tensor tensor;
-  tensor.name = info.name;
-  tensor.data_type = info.data_type;
-  for (const int64_t size : info.shape) tensor.shape.push_back(size < 0 ? 1 : size);
-  if (info.data_type == DataType::kBytes) {
-    SN_ASSIGN(const int64_t count, tensor::element_count(tensor.shape));
-    tensor.buffer = tensor::pack_bytes(std::vector<std::string>(static_cast<size_t>(count)));
-    return tensor;
-  }
-  SN_ASSIGN(const size_t bytes, tensor::byte_size(info.data_type, tensor.shape));
-  tensor.buffer = tensor::Buffer::allocate(bytes);
-  if (tensor.buffer.data() == nullptr) {
-    return absl::ResourceExhaustedError(
-        base::str_cat("no memory for ", bytes, " bytes of zeros for input '", info.name, "'"));
-  }
-  std::memset(tensor.buffer.data(), 0, bytes);
-  return tensor;
-}
-
 base::Result<tensor::Request> make_request(const InferOptions& options,
                                            const model::ModelConfig& config,
                                            const std::vector<TensorInfo>& described,
                                            const tensor::Options& load_options) {
   tensor::Request request;
   request.model_name = config.proto->name();
-  std::map<const TensorInfo*, std::vector<std::string>> wrapped;
-  for (const std::string& argument : options.inputs) {
-    SN_ASSIGN(const NamedFile named, split_input(argument, config.inputs));
-    if (is_wrapped(named.input->name, described)) {
-      wrapped[named.input].push_back(named.file);
-      continue;
-    }
-    SN_ASSIGN(Tensor tensor, read_input(named, load_options));
-    request.inputs.push_back(std::move(tensor));
+  if (!options.inputs.empty()) {
+    SN_ASSIGN(request.inputs, read_inputs(options.inputs, config.inputs, described, load_options));
+    return request;
   }
-  for (const auto& [info, files] : wrapped) {
-    SN_ASSIGN(Tensor tensor, read_tensor_files(files, info->shape));
-    tensor.name = info->name;
-    request.inputs.push_back(std::move(tensor));
-  }
-  if (options.inputs.empty()) {
-    for (const TensorInfo& info : config.inputs) {
-      if (info.optional) continue;
-      if (is_wrapped(info.name, described)) {
-        request.inputs.push_back(empty_wrapped(info));
-        continue;
-      }
-      SN_ASSIGN(Tensor tensor, zeros(info));
-      request.inputs.push_back(std::move(tensor));
-    }
-    if (!request.inputs.empty()) {
-      std::fprintf(stderr, "no --input given: zeros of the model's own shapes\n");
-    }
+  SN_ASSIGN(request.inputs, make_inputs(config.inputs, described, Fill::kZeros));
+  if (!request.inputs.empty()) {
+    std::fprintf(stderr, "no --input given: zeros of the model's own shapes\n");
   }
   return request;
 }

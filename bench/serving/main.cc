@@ -1,262 +1,144 @@
-// supernova-bench-serving: the bare runtime in this process against the server over REST with
-// binary tensors, interleaved round by round in one run. Prints a Markdown table. See
-// bench/README.md.
-#include <sched.h>
-#include <unistd.h>
-
+// supernova-bench-serving: what serving costs on top of the bare runtime, measured in one run: the
+// server over each protocol, a floor program, an empty gRPC service, the runtime in this process.
+// Prints a Markdown table, or JSON. See bench/README.md.
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <barrier>
-#include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <thread>
 
-#include "engine/catalogue.h"
-#include "http_client.h"
-#include "import/importer.h"
-#include "models.h"
-#include "server_process.h"
+#include "base/json_writer.h"
+#include "idle.h"
+#include "rounds.h"
 
 namespace supernova::bench {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
-struct Options {
-  std::string server;
-  int rounds = 7;
-  double seconds = 1;  // of each measurement in a round
-};
-
-struct Cores {
-  int server = -1;
-  int client = -1;
-};
-
-// The first and the last core that this process may use; none when there is one only.
-Cores choose_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0 || CPU_COUNT(&set) < 2) return {};
-  Cores cores;
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (!CPU_ISSET(core, &set)) continue;
-    if (cores.server < 0) cores.server = core;
-    cores.client = core;
-  }
-  return cores;
-}
-
-struct Measurement {
-  double rate = 0;  // requests a second
-  double p50 = 0;   // microseconds
-  double p99 = 0;
-};
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-Measurement summarise(std::vector<double> latencies, double seconds) {
-  std::sort(latencies.begin(), latencies.end());
-  const auto at = [&](double part) {
-    return latencies[std::min(latencies.size() - 1,
-                              static_cast<size_t>(part * static_cast<double>(latencies.size())))];
-  };
-  return {static_cast<double>(latencies.size()) / seconds, at(0.50), at(0.99)};
-}
-
-double microseconds(Clock::duration duration) {
-  return std::chrono::duration<double, std::micro>(duration).count();
-}
-
-// Calls `once` until the time is over; appends what each call took. At least one call.
-template <typename Once>
-base::Status repeat(Clock::time_point end, std::vector<double>& latencies, Once once) {
-  for (Clock::time_point before = Clock::now();;) {
-    SN_TRY(once());
-    const Clock::time_point after = Clock::now();
-    latencies.push_back(microseconds(after - before));
-    if (after >= end) return {};
-    before = after;
-  }
-}
-
-Clock::duration as_duration(double seconds) {
-  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-}
-
-// The model opened in this process.
-class InProcess {
- public:
-  base::Status open(const std::string& path, const BenchModel& model, tensor::Buffer input) {
-    import::register_importers(importers_);
-    engine::register_builtin_engines(engines_);
-    SN_ASSIGN(const tensor::ImportedModel imported, importers_.provide(path, {}));
-    const sn_device cpu{sizeof(sn_device), SN_DEVICE_CPU, 0, nullptr};
-    SN_ASSIGN(engine::Engine* const engine, engines_.choose(imported.artefact, cpu, {}));
-    SN_ASSIGN(model_, engine->open_model(imported.artefact, {}));
-    SN_ASSIGN(session_, model_->open_session(cpu, {}));
-    tensor::Tensor tensor{model.input, tensor::DataType::kFp32, {}, std::move(input)};
-    tensor.shape.assign(model.shape.begin(), model.shape.end());
-    request_.inputs.push_back(std::move(tensor));
-    for (const auto& output : session_->signature().outputs)
-      request_.outputs.push_back(output.name);
-    return {};
-  }
-
-  // Runs once; the outputs, one after the other, go to `outputs` unless it is null.
-  base::Status run(std::string* outputs) {
-    base::Status status = absl::InternalError("the engine has not answered");
-    session_->run(request_, [&](base::Result<tensor::Response> response) {
-      status = response.status();
-      if (!response.ok() || outputs == nullptr) return;
-      for (const tensor::Tensor& output : response->outputs) outputs->append(output.buffer.view());
-    });
-    return status;
-  }
-
-  base::Result<Measurement> measure(double seconds) {
-    std::vector<double> latencies;
-    const Clock::time_point begin = Clock::now();
-    SN_TRY(repeat(begin + as_duration(seconds), latencies, [&] { return run(nullptr); }));
-    return summarise(std::move(latencies), microseconds(Clock::now() - begin) / 1e6);
-  }
-
- private:
-  import::ImporterRegistry importers_;
-  engine::Catalogue engines_;
-  std::unique_ptr<engine::Model> model_;
-  std::unique_ptr<engine::Session> session_;
-  tensor::Request request_;
-};
-
-// One thread per connection, each with one request in flight.
-base::Result<Measurement> measure_rest(uint16_t port, const std::string& request, int connections,
-                                       double seconds, int core) {
-  std::vector<std::vector<double>> latencies(static_cast<size_t>(connections));
-  std::vector<base::Status> statuses(static_cast<size_t>(connections));
-  // Each thread's own times: this thread may wait for a core that the server keeps busy.
-  std::vector<Clock::time_point> begins(static_cast<size_t>(connections));
-  std::vector<Clock::time_point> ends(static_cast<size_t>(connections));
-  std::barrier start(connections);
-  std::vector<std::jthread> threads;
-  for (size_t i = 0; i < latencies.size(); ++i) {
-    threads.emplace_back([&, i] {
-      pin_to_core(core);
-      auto client = HttpClient::connect(port);
-      start.arrive_and_wait();
-      statuses[i] = client.status();
-      if (!client.ok()) return;
-      begins[i] = Clock::now();
-      statuses[i] = repeat(begins[i] + as_duration(seconds), latencies[i],
-                           [&] { return client->exchange(request).status(); });
-      ends[i] = Clock::now();
-    });
-  }
-  for (std::jthread& thread : threads) thread.join();
-  std::vector<double> all;
-  for (size_t i = 0; i < latencies.size(); ++i) {
-    SN_TRY(statuses[i]);
-    all.insert(all.end(), latencies[i].begin(), latencies[i].end());
-  }
-  const auto elapsed =
-      *std::max_element(ends.begin(), ends.end()) - *std::min_element(begins.begin(), begins.end());
-  return summarise(std::move(all), microseconds(elapsed) / 1e6);
-}
-
-struct Series {
-  std::string_view path;
-  int connections;  // 0 = in this process
-  std::vector<Measurement> rounds;
-};
-
-void print_series(const BenchModel& model, const std::vector<Series>& all) {
-  for (const Series& series : all) {
-    std::vector<double> rates, p50s, p99s, ratios;
-    for (size_t i = 0; i < series.rounds.size(); ++i) {
-      rates.push_back(series.rounds[i].rate);
-      p50s.push_back(series.rounds[i].p50);
-      p99s.push_back(series.rounds[i].p99);
-      ratios.push_back(series.rounds[i].rate / all[0].rounds[i].rate);
+void print_lines(const std::vector<Line>& lines) {
+  const auto cell = [](double value, const char* format) {
+    if (value == 0) {
+      std::printf(" - |");
+    } else {
+      std::printf(format, value);
     }
-    const std::string connections =
-        series.connections == 0 ? "-" : std::to_string(series.connections);
-    std::printf("| %s | %.*s | %s | %.0f | %.1f | %.1f | %.3f |\n", model.name.c_str(),
-                static_cast<int>(series.path.size()), series.path.data(), connections.c_str(),
-                median(rates), median(p50s), median(p99s), median(ratios));
+  };
+  for (const Line& line : lines) {
+    const std::string connections = line.connections == 0 ? "-" : std::to_string(line.connections);
+    std::printf("| %s | %s | %s | %.0f | %.1f | %.1f |", line.model.c_str(),
+                std::string(path_name(line.path)).c_str(), connections.c_str(), line.rate, line.p50,
+                line.p99);
+    cell(line.cpu, " %.1f |");
+    cell(line.calls, " %.2f |");
+    cell(line.switches, " %.2f |");
+    cell(line.allocations, " %.1f |");
+    cell(line.of_in_process, " %.3f |");
+    cell(line.of_wall, " %.2f |");
+    cell(line.p50_of_wall, " %.2f |");
+    std::printf(" %.0f %% |\n", 100 * line.client);
   }
   std::fflush(stdout);
 }
 
-// The server must give the bytes that the runtime gives here, or its speed means nothing.
-base::Status check_same(InProcess& here, uint16_t port, const std::string& request,
-                        const BenchModel& model) {
-  std::string expected;
-  SN_TRY(here.run(&expected));
-  SN_ASSIGN(HttpClient client, HttpClient::connect(port));
-  SN_ASSIGN(const std::string_view got, client.exchange(request));
-  if (got == expected) return {};
-  return absl::InternalError(
-      base::str_cat("model ", model.name, ": the server's outputs differ from the runtime's"));
+void print_idle(const IdleCosts& costs) {
+  std::printf("\n| idle | server | floor |\n|---|---|---|\n");
+  std::printf("| ready after start, one small model | %.1f ms | %.1f ms |\n", costs.ready_ms,
+              costs.floor_ready_ms);
+  std::printf("| resident memory with it | %.1f MB | %.1f MB |\n", costs.resident_mb,
+              costs.floor_resident_mb);
+  std::printf("| each further small model, of %d | %.1f KB | |\n", costs.further_models,
+              costs.kb_per_model);
+  std::printf("| each idle connection, of %d | %.2f KB | |\n", costs.connections,
+              costs.kb_per_connection);
+  std::printf("| p99 of 8 active ones, without and beside them | %.1f, %.1f µs | |\n",
+              costs.p99_before, costs.p99_beside);
 }
 
-base::Status measure_model(const Options& options, const Cores& cores, const BenchModel& model,
-                           const fs::path& folder) {
-  const std::string path = (folder / (model.name + ".onnx")).string();
-  if (!(std::ofstream(path, std::ios::binary) << model.onnx)) {
-    return absl::InternalError(base::str_cat("can't write ", path));
-  }
-  size_t elements = 1;
-  for (const int64_t size : model.shape) elements *= static_cast<size_t>(size);
-  tensor::Buffer input = tensor::Buffer::allocate(elements * sizeof(float));
-  for (size_t i = 0; i < elements; ++i) {
-    const float value = static_cast<float>(i % 255) / 255.0F;
-    std::memcpy(input.data() + i * sizeof(float), &value, sizeof(value));
-  }
-  const std::string request = infer_request(model, input.view());
+void append_number(std::string& out, std::string_view name, double value) {
+  base::append_json_string(out, name);
+  out += ':';
+  base::append_json_number(out, value);
+  out += ',';
+}
 
-  // The runtime here runs where the server runs.
-  pin_to_core(cores.server);
-  InProcess here;
-  SN_TRY(here.open(path, model, input));
-  SN_ASSIGN(ServerProcess server, ServerProcess::start(options.server, {path}, cores.server));
-  SN_TRY(check_same(here, server.http_port(), request, model));
-
-  std::vector<Series> all{{"in-process", 0, {}}, {"REST binary", 1, {}}, {"REST binary", 8, {}}};
-  for (int round = -1; round < options.rounds; ++round) {  // the first one warms up
-    for (Series& series : all) {
-      auto measured = series.connections == 0
-                          ? here.measure(options.seconds)
-                          : measure_rest(server.http_port(), request, series.connections,
-                                         options.seconds, cores.client);
-      if (!measured.ok()) return measured.status();
-      if (round >= 0) series.rounds.push_back(*measured);
-    }
+void print_json(const Options& options, const std::vector<Line>& lines,
+                const std::optional<IdleCosts>& costs) {
+  std::string out = base::str_cat("{\"rounds\":", options.rounds, ",");
+  append_number(out, "seconds", options.seconds);
+  out += "\"lines\":[";
+  for (const Line& line : lines) {
+    if (out.back() != '[') out += ',';
+    out += base::str_cat(R"({"model":")", line.model, R"(","path":")", path_name(line.path),
+                         R"(","connections":)", line.connections, ",");
+    append_number(out, "requests_per_second", line.rate);
+    append_number(out, "p50_us", line.p50);
+    append_number(out, "p99_us", line.p99);
+    append_number(out, "server_cpu_us", line.cpu);
+    append_number(out, "system_calls", line.calls);
+    append_number(out, "voluntary_switches", line.switches);
+    append_number(out, "allocations", line.allocations);
+    append_number(out, "of_in_process", line.of_in_process);
+    append_number(out, "of_wall", line.of_wall);
+    append_number(out, "p50_of_wall", line.p50_of_wall);
+    append_number(out, "client_cpu", line.client);
+    out.back() = '}';
   }
-  print_series(model, all);
+  out += ']';
+  if (costs) {
+    out += ",\"idle\":{";
+    append_number(out, "ready_ms", costs->ready_ms);
+    append_number(out, "floor_ready_ms", costs->floor_ready_ms);
+    append_number(out, "resident_mb", costs->resident_mb);
+    append_number(out, "floor_resident_mb", costs->floor_resident_mb);
+    append_number(out, "further_models", costs->further_models);
+    append_number(out, "kb_per_model", costs->kb_per_model);
+    append_number(out, "connections", costs->connections);
+    append_number(out, "kb_per_connection", costs->kb_per_connection);
+    append_number(out, "active_p99_us_before", costs->p99_before);
+    append_number(out, "active_p99_us_beside", costs->p99_beside);
+    out.back() = '}';
+  }
+  std::printf("%s}\n", out.c_str());
+}
+
+base::Status measure(const Options& options, bool json, bool idle) {
+  if (!json) {
+    std::printf(
+        "%d rounds of %g s each, median; servers on core %d, client on core %d (-1: anywhere)\n\n"
+        "| model | path | connections | requests/s | p50 µs | p99 µs | server CPU µs | system "
+        "calls | switches | allocations | of in-process | of wall | p50 of wall | client CPU |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        options.rounds, options.seconds, options.cores.server, options.cores.client);
+    std::fflush(stdout);
+  }
+  std::vector<Line> all;
+  for (const std::string& name : options.models) {
+    SN_ASSIGN(const std::vector<Line> lines,
+              measure_requests(options, name == "mlp" ? small_mlp() : convnet()));
+    if (!json) print_lines(lines);
+    all.insert(all.end(), lines.begin(), lines.end());
+  }
+  std::optional<IdleCosts> costs;
+  if (idle) {
+    SN_ASSIGN(costs, measure_idle(options, small_mlp()));
+    if (!json) print_idle(*costs);
+  }
+  if (json) print_json(options, all, costs);
   return {};
 }
 
-base::Status run(const Options& options) {
-  std::string name = (fs::temp_directory_path() / "supernova-bench-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) return absl::InternalError("can't make a temporary folder");
-  const Cores cores = choose_cores();
-  std::printf(
-      "%d rounds of %g s each, median; server on core %d, client on core %d (-1: anywhere)\n\n",
-      options.rounds, options.seconds, cores.server, cores.client);
-  std::printf("| model | path | connections | requests/s | p50 µs | p99 µs | of in-process |\n");
-  std::printf("|---|---|---|---|---|---|---|\n");
-  base::Status status = measure_model(options, cores, small_mlp(), name);
-  if (status.ok()) status = measure_model(options, cores, convnet(), name);
+base::Status run(Options options, bool json, bool idle) {
+  std::string folder = (fs::temp_directory_path() / "supernova-bench-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) {
+    return absl::InternalError("can't make a temporary folder");
+  }
+  options.folder = folder;
+  options.cores = choose_cores();
+  options.programs.find_ports();
+  // Before any library starts threads of its own.
+  pin_to_core(options.cores.client);
+  const base::Status status = measure(options, json, idle);
   std::error_code ignored;
-  fs::remove_all(name, ignored);
+  fs::remove_all(folder, ignored);
   return status;
 }
 
@@ -267,17 +149,39 @@ int main(int argc, char** argv) {
   supernova::bench::Options options;
   std::error_code ignored;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  options.server = (self.parent_path() / "supernova").string();
+  options.programs = supernova::bench::Programs::beside(self.parent_path().string());
+  bool json = false;
+  bool no_idle = false;
   CLI::App app("Measures the server against the bare runtime; prints a Markdown table");
-  app.add_option("--server", options.server, "The supernova program")->capture_default_str();
+  app.add_option("--server", options.programs.server, "The supernova program")
+      ->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "Seconds of each measurement in a round")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
+  app.add_option("--connections", options.connections, "Connections")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--models", options.models, "Models")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"mlp", "convnet"}))
+      ->capture_default_str();
+  app.add_option("--ready-times", options.ready_times, "Starts that are timed")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app.add_option("--further-models", options.further_models, "Further small models")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--idle-connections", options.idle_connections, "Idle connections")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_flag("--no-idle", no_idle, "Leave out start, memory and idle connections");
+  app.add_flag("--json", json, "Print JSON");
   CLI11_PARSE(app, argc, argv);
-  const auto status = supernova::bench::run(options);
+  const auto status = supernova::bench::run(options, json, !no_idle);
   if (status.ok()) return 0;
   std::fprintf(stderr, "error: %s\n", std::string(supernova::base::message(status)).c_str());
   return 1;

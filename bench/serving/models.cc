@@ -66,7 +66,7 @@ class Layers {
 
 }  // namespace
 
-BenchModel small_mlp() { return {"mlp", test::mlp_model(), "input", {1, 16}}; }
+BenchModel small_mlp() { return {"mlp", test::mlp_model(), "input", {1, 16}, 16}; }
 
 BenchModel convnet() {
   test::Graph graph("convnet");
@@ -83,7 +83,7 @@ BenchModel convnet() {
   at = layers.conv(at, 512, 1000, 1, 1, 0);
   graph.node("GlobalAveragePool", {at}, {"mean"});
   graph.node("Flatten", {"mean"}, {"scores"});
-  return {"convnet", test::onnx_model(graph), "picture", {1, 3, 224, 224}};
+  return {"convnet", test::onnx_model(graph), "picture", {1, 3, 224, 224}, 4000};
 }
 
 }  // namespace supernova::bench

@@ -11,6 +11,7 @@ struct BenchModel {
   std::string onnx;  // content of the file
   std::string input;
   std::vector<int64_t> shape;
+  size_t output_bytes;
 };
 
 // 16 -> 32 -> 4: what a request costs beside the inference.

@@ -9,21 +9,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BINARY = os.environ.get("SUPERNOVA", os.path.join(ROOT, "build/release/bin/supernova"))
 
 
-def _any_ports():
-    """Flags that leave every port to the system, so that suites can run side by side."""
-    flags = ["--http-port", "0", "--grpc-port", "0"]
-    help_text = subprocess.run([BINARY, "serve", "--help"], capture_output=True, text=True,
-                               timeout=30, check=False).stdout
-    if "--metrics-port" in help_text:  # only where the server has a port for metrics
-        flags += ["--metrics-port", "0"]
-    return flags
+# Every port is left to the system, so that suites can run side by side.
+_ANY_PORTS = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]
 
 
 class Server:
     """A running `supernova serve`; use it in a `with` block or call stop()."""
 
     def __init__(self, models, extra_flags=(), start_timeout=60):
-        command = [BINARY, "serve", *models, *_any_ports(), *extra_flags]
+        command = [BINARY, "serve", *models, *_ANY_PORTS, *extra_flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, errors="replace")
         self.log = []
@@ -33,14 +27,14 @@ class Server:
         timer.start()
         line = self.process.stdout.readline()
         timer.cancel()
-        match = re.match(r"ready http=(\S+) grpc=(\S+)", line)
+        match = re.match(r"ready http=(\S+) grpc=(\S+) metrics=(\S+)", line)
         if not match:
             self.process.kill()
             self.process.wait()
             self._log_reader.join(5)
             raise RuntimeError(
                 f"the server did not become ready: {line.strip()!r}\n" + "".join(self.log[-20:]))
-        self.http, self.grpc = match.groups()
+        self.http, self.grpc, self.metrics = match.groups()
 
     def _collect_log(self):
         for line in self.process.stderr:

@@ -188,7 +188,8 @@ class Extensions:
 
     def test_cuda_shared_memory_says_why_not(self):
         with self.assertRaisesRegex(InferenceServerException, "(?i)cuda"):
-            self.client.get_cuda_shared_memory_status()
+            self.client.register_cuda_shared_memory("gpu", b"\0" * 64, 0, 64)
+        self.client.unregister_cuda_shared_memory()  # what perf_analyzer starts with
 
 
 class Http(Extensions, unittest.TestCase):

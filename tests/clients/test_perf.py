@@ -28,10 +28,14 @@ class PerfAnalyzer(unittest.TestCase):
         cls.command = command()
         cls.folder = tempfile.TemporaryDirectory(prefix="supernova-perf-")
         cls.addClassCleanup(cls.folder.cleanup)
-        model = os.path.join(cls.folder.name, "sums.onnx")
-        with open(model, "wb") as file:
-            file.write(onnx_writer.sum_difference())
-        cls.server = Server([model], ["--allow-client-shm"])
+        # With a batch dimension: without one, perf_analyzer sends too few elements in JSON.
+        os.makedirs(os.path.join(cls.folder.name, "sums", "1"))
+        with open(os.path.join(cls.folder.name, "sums", "1", "model.onnx"), "wb") as file:
+            file.write(onnx_writer.sum_difference(shape=("batch", 3)))
+        with open(os.path.join(cls.folder.name, "sums", "config.pbtxt"), "w",
+                  encoding="utf-8") as file:
+            file.write("max_batch_size: 8\n")
+        cls.server = Server(["--model-repository", cls.folder.name], ["--allow-client-shm"])
         cls.addClassCleanup(cls.server.stop)
 
     def measure(self, protocol, *flags, concurrency="1:5:4"):

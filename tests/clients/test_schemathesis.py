@@ -15,12 +15,12 @@ class OpenApi(unittest.TestCase):
         program = os.path.join(os.path.dirname(sys.executable), "schemathesis")
         result = subprocess.run(
             [program, "--no-color", "run", f"http://{served.server.http}/openapi.json",
-             "--max-examples", "25", "--seed", "1", "--workers", "1", "--request-timeout", "20",
-             "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,"
-             "response_schema_conformance,response_headers_conformance"],
+             "--max-examples", "20", "--seed", "1", "--workers", "1", "--request-timeout", "20",
+             # 501 and 503 are answers of this protocol; what the model refuses is not bad data.
+             "--checks", "all", "--exclude-checks", "not_a_server_error,positive_data_acceptance"],
             text=True, capture_output=True, timeout=500, check=False)
         self.assertEqual(result.returncode, 0, result.stdout[-8000:] + result.stderr[-2000:])
-        self.assertRegex(result.stdout, r"\d+ passed|generated")
+        self.assertRegex(result.stdout, r"\d+ generated, \d+ passed")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ class Folder(unittest.TestCase):
 
 class Usage(Folder):
     def test_help_everywhere(self):
-        for command in ([], ["serve"], ["infer"], ["inspect"], ["devices"], ["completion"]):
+        for command in ([], ["serve"], ["infer"], ["inspect"], ["devices"], ["bench"],
+                        ["completion"]):
             result = supernova(*command, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("--help", result.stdout)

@@ -96,21 +96,33 @@ class ReloadUnderLoad(SoakTest):
                                capture_output=True, timeout=600, check=False)
         return found.stdout.splitlines() if found.returncode == 0 else None
 
-    def reload_until(self, server, stop, failures, reloads):
+    def reload_until(self, repository, server, stop, failures, reloads):
+        model = os.path.join(repository, "sums", "1", "model.onnx")
+        with open(model, "rb") as file:
+            content = file.read()
         while not stop.is_set():
+            with open(model + ".new", "wb") as file:
+                file.write(content)
+            os.replace(model + ".new", model)  # another file: the version is loaded anew
             status, body = self.ask(server, "/v2/repository/models/sums/load")
             if status != 200:
                 failures.append(body)
             reloads.append(1)
             stop.wait(1.0)
 
+    def loads(self, server):
+        connection = http.client.HTTPConnection(server.metrics, timeout=60)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        return float(re.search(r'supernova_model_loads_total\{model="sums"[^}]*\} (\S+)', text)[1])
+
     def test_no_request_fails_and_statistics_add_up(self):
-        server = self.serve(self.repository(["sums"]), "--model-control-mode", "explicit",
-                            "--load-model", "sums")
+        repository = self.repository(["sums"])
+        server = self.serve(repository, "--model-control-mode", "explicit", "--load-model", "sums")
         seconds = 120 if FULL else 6
         stop, failures, reloads = threading.Event(), [], []
         reloader = threading.Thread(target=self.reload_until,
-                                    args=(server, stop, failures, reloads))
+                                    args=(repository, server, stop, failures, reloads))
         reloader.start()
         try:
             command = self.perf_analyzer() if FULL else None
@@ -123,6 +135,7 @@ class ReloadUnderLoad(SoakTest):
             reloader.join()
         self.assertEqual(failures, [])
         self.assertGreaterEqual(len(reloads), seconds // 3)
+        self.assertEqual(self.loads(server), 1 + len(reloads))
         _, body = self.ask(server, "/v2/repository/index", "{}")
         self.assertEqual([entry["state"] for entry in json.loads(body)], ["READY"])
 

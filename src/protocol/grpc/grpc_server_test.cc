@@ -141,14 +141,21 @@ TEST_F(GrpcServerTest, HealthMetadataAndConfig) {
 }
 
 TEST_F(GrpcServerTest, ModelReady) {
-  ::grpc::ClientContext c1, c2;
+  ::grpc::ClientContext c1, c2, c3, c4;
   inference::ModelReadyRequest request;
   inference::ModelReadyResponse response;
   request.set_name("add_sub");
   ASSERT_TRUE(stub_->ModelReady(&c1, request, &response).ok());
   EXPECT_TRUE(response.ready());
+  request.set_version("99");
+  ASSERT_TRUE(stub_->ModelReady(&c2, request, &response).ok());
+  EXPECT_FALSE(response.ready());
+  request.set_version("abc");
+  EXPECT_EQ(stub_->ModelReady(&c3, request, &response).error_code(), StatusCode::INVALID_ARGUMENT);
   request.set_name("nobody");
-  EXPECT_EQ(stub_->ModelReady(&c2, request, &response).error_code(), StatusCode::INVALID_ARGUMENT);
+  request.clear_version();
+  ASSERT_TRUE(stub_->ModelReady(&c4, request, &response).ok());
+  EXPECT_FALSE(response.ready());
 }
 
 TEST_F(GrpcServerTest, AnswersGrpcHealthChecks) {

@@ -63,8 +63,13 @@ Reactor* InferenceService::ModelReady(Context* context, const inference::ModelRe
   return answer(context, Api::kHealth, [&](const Caller& caller) -> base::Status {
     const base::Status status = service_.model_ready(caller, request->name(), request->version());
     response->set_ready(status.ok());
-    // A model that exists and isn't ready is an answer; a model that doesn't exist is an error.
-    return absl::IsUnavailable(status) ? base::Status() : status;
+    // "No" is an answer, also about a model that nobody knows: clients ask until it is "yes".
+    // What is no answer: a caller without the right, and a version that is no number.
+    int64_t number = 0;
+    const bool asked_well =
+        request->version().empty() || base::parse_whole(request->version(), number);
+    const bool denied = absl::IsPermissionDenied(status) || absl::IsUnauthenticated(status);
+    return denied || !asked_well ? status : base::Status();
   });
 }
 
