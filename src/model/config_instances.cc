@@ -83,16 +83,10 @@ base::Status resolve_group(const ModelFacts& facts, const inference::ModelConfig
 base::Status resolve_instances(const ModelFacts& facts, inference::ModelConfig& proto,
                                std::vector<std::string>& warnings) {
   if (proto.instance_group().empty()) proto.add_instance_group();
-  int64_t instances = 0;
   for (int i = 0; i < proto.instance_group_size(); ++i) {
     ModelInstanceGroup& group = *proto.mutable_instance_group(i);
     if (group.name().empty()) group.set_name(base::str_cat(facts.name, "_", i));
     SN_TRY(resolve_group(facts, proto, group, warnings));
-    instances += group.count();
-  }
-  if (instances > 1) {
-    warnings.push_back(base::str_cat("instance_group asks for ", instances,
-                                     " instances; one serves all requests for now"));
   }
   return {};
 }

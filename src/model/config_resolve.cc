@@ -162,9 +162,10 @@ base::Status Resolver::check_batching() {
         "dynamic_batching.preferred_batch_size holds ", size,
         "; preferred sizes lie between 1 and max_batch_size (", proto_->max_batch_size(), ")"));
   }
-  SN_TRY(check_priorities());
-  warnings_.push_back("dynamic_batching has no effect: requests run one by one for now");
-  return {};
+  if (proto_->max_batch_size() <= 1) {
+    warnings_.push_back("dynamic_batching joins no requests: max_batch_size is less than 2");
+  }
+  return check_priorities();
 }
 
 base::Status Resolver::check_priorities() const {
@@ -202,7 +203,6 @@ void Resolver::warn_without_effect() {
     if (given) warnings_.push_back(base::str_cat(field, " has no effect", why));
   };
   const inference::ModelOptimizationPolicy& hints = proto_->optimization();
-  warn(proto_->response_cache().enable(), "response_cache", ": every request is run");
   warn(proto_->model_warmup_size() > 0, "model_warmup", ": every model is run once on zeros");
   warn(hints.has_graph(), "optimization.graph", "");
   warn(hints.priority() != 0, "optimization.priority", "");

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "model/config_resolve.h"
 #include "model/warm_up.h"
+#include "schedule/verify_batching.h"
 
 namespace supernova::model {
 
@@ -14,7 +15,8 @@ struct VersionOpener::Opened {
   std::vector<std::string> warnings;
   tensor::ImportedModel imported;
   engine::Engine* engine = nullptr;
-  std::unique_ptr<engine::Session> session;
+  std::unique_ptr<engine::Model> model;
+  std::vector<std::unique_ptr<engine::Session>> sessions;
 };
 
 namespace {
@@ -67,6 +69,44 @@ base::Status try_first_run(const ModelVersion& version, engine::Session& session
   return {};
 }
 
+// How its requests wait, are joined and run.
+schedule::SchedulerOptions queue_options(const ModelPlan& plan, const ModelConfig& config,
+                                         const LoadOptions& options) {
+  auto queue = schedule::scheduler_options(*config.proto, options.queue);
+  // Where no number was asked for, the configuration in use says 1.
+  if (!plan.config || plan.config->instance_group().empty()) {
+    queue.concurrency = options.queue.concurrency;
+  }
+  return queue;
+}
+
+// The engine's tensors with what only the importer knows of them.
+std::vector<tensor::TensorInfo> with_types(std::vector<tensor::TensorInfo> infos,
+                                           const std::vector<tensor::TensorInfo>& described) {
+  for (tensor::TensorInfo& info : infos) {
+    for (const tensor::TensorInfo& known : described) {
+      if (known.name == info.name) info.model_type = known.model_type;
+    }
+  }
+  return infos;
+}
+
+void prove_batching(const ModelVersion& version, const tensor::ModelDescription& description,
+                    engine::Session& session, schedule::BatchRules& rules) {
+  if (rules.max_batch_size <= 1) return;
+  const engine::Signature& signature = session.signature();
+  const schedule::BatchProof proof = schedule::verify_batching(
+      session, with_types(signature.inputs, description.inputs),
+      with_types(signature.outputs, description.outputs), rules.max_batch_size);
+  using Outcome = schedule::BatchProof::Outcome;
+  if (proof.outcome == Outcome::kSame) return;
+  const bool off = proof.outcome == Outcome::kDiffers;
+  SN_LOG(Warning, "model '{}' version {}: {}: {}", version.name(), version.version(),
+         off ? "dynamic_batching has no effect" : "dynamic_batching could not be tried beforehand",
+         proof.reason);
+  if (off) rules.max_batch_size = 1;
+}
+
 }  // namespace
 
 // The engine that is named, on the command line or by `backend` or `platform` of the configuration;
@@ -103,8 +143,11 @@ base::Status VersionOpener::import(const ModelVersion& version, const ModelPlan&
 
 base::Status VersionOpener::open_session(Opened& opened) const {
   const auto open = [&]() -> base::Status {
-    SN_ASSIGN(auto model, opened.engine->open_model(opened.imported.artefact, opened.options));
-    SN_ASSIGN(opened.session, model->open_session(kCpu, opened.options));
+    if (opened.model == nullptr) {
+      SN_ASSIGN(opened.model, opened.engine->open_model(opened.imported.artefact, opened.options));
+    }
+    SN_ASSIGN(auto session, opened.model->open_session(kCpu, opened.options));
+    opened.sessions.push_back(std::move(session));
     return {};
   };
   // Threads that an engine starts inherit the priority of the thread that opens it, for ever.
@@ -125,7 +168,7 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
   SN_ASSIGN(ModelConfig config,
             resolve_config(plan.config.get(),
                            facts_of(version, plan, *opened.engine, opened.imported,
-                                    opened.session->signature()),
+                                    opened.sessions.front()->signature()),
                            opened.warnings));
   for (const std::string& warning : opened.warnings) {
     SN_LOG(Warning, "model '{}': {}", version.name(), warning);
@@ -133,12 +176,22 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
   for (const std::string& note : opened.imported.description.notes) {
     SN_LOG(Info, "model '{}': {}", version.name(), note);
   }
-  if (options.warm_up) SN_TRY(try_first_run(version, *opened.session));
-  // The queue's thread must not inherit the priority of a loader.
-  const uint64_t engine_bytes = memory_by_engine(*opened.session);
+  engine::Session& session = *opened.sessions.front();
+  if (options.warm_up) SN_TRY(try_first_run(version, session));
+  schedule::SchedulerOptions queue = queue_options(plan, config, options);
+  if (config.proto->response_cache().enable() && queue.cache == nullptr) {
+    SN_LOG(Warning, "model '{}': response_cache has no effect: the server has no memory for it",
+           version.name());
+  }
+  prove_batching(version, opened.imported.description, session, queue.batching);
+  // Most engines allow many runs at once in one session.
+  const auto overlap = static_cast<size_t>(std::max(session.max_concurrency(), 1));
+  while (opened.sessions.size() * overlap < queue.concurrency) SN_TRY(open_session(opened));
+  const uint64_t engine_bytes = memory_by_engine(session);
+  // Threads that run models must not inherit the priority of a loader.
   std::unique_ptr<schedule::Scheduler> scheduler;
   steward_.run([&] {
-    scheduler = std::make_unique<schedule::Scheduler>(std::move(opened.session), options.queue);
+    scheduler = std::make_unique<schedule::Scheduler>(std::move(opened.sessions), queue);
   });
   const LoadFacts facts = meter.finish(engine_bytes);
   version.statistics().record_load(facts);

@@ -104,17 +104,29 @@ void Statistics::record_success(const tensor::Timing& timing, std::chrono::nanos
   std::lock_guard lock(mine.mutex);
   StatisticsSnapshot& totals = mine.totals;
   totals.last_inference_ms = std::max(totals.last_inference_ms, now_ms);
-  totals.inference_count += 1;
-  totals.execution_count += 1;
   add(totals.success, request_ns);
   add(totals.queue, queue_ns);
-  BatchStatistics& batch = mine.batches[timing.batch_size];
-  batch.batch_size = timing.batch_size;
-  for (auto* both : {&batch.compute_input, &totals.compute_input}) add(*both, input_ns);
-  for (auto* both : {&batch.compute_infer, &totals.compute_infer}) add(*both, infer_ns);
-  for (auto* both : {&batch.compute_output, &totals.compute_output}) add(*both, output_ns);
   mine.latencies.request.add(request_ns);
   mine.latencies.queue.add(queue_ns);
+  if (timing.cache == tensor::Timing::Cache::kHit) {
+    add(totals.cache_hit, nanoseconds(timing.cache_time));
+    return;  // nothing was run for it
+  }
+  if (timing.cache == tensor::Timing::Cache::kMiss) {
+    add(totals.cache_miss, nanoseconds(timing.cache_time));
+  }
+  totals.inference_count += timing.items;
+  add(totals.compute_input, input_ns);
+  add(totals.compute_infer, infer_ns);
+  add(totals.compute_output, output_ns);
+  if (timing.first_of_batch) {
+    ++totals.execution_count;
+    BatchStatistics& batch = mine.batches[timing.batch_size];
+    batch.batch_size = timing.batch_size;
+    add(batch.compute_input, input_ns);
+    add(batch.compute_infer, infer_ns);
+    add(batch.compute_output, output_ns);
+  }
   mine.latencies.compute_input.add(input_ns);
   mine.latencies.compute_infer.add(infer_ns);
   mine.latencies.compute_output.add(output_ns);

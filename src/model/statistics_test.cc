@@ -23,6 +23,43 @@ tensor::Timing timing(uint32_t batch_size = 1) {
   return timing;
 }
 
+TEST(Statistics, ARunOfManyRequestsIsOneExecution) {
+  Statistics statistics;
+  for (uint32_t i = 0; i < 3; ++i) {
+    tensor::Timing each = timing(6);
+    each.items = i + 1;
+    each.first_of_batch = i == 0;
+    statistics.record_success(each, microseconds(400));
+  }
+  const StatisticsSnapshot shot = statistics.snapshot();
+  EXPECT_EQ(shot.success.count, 3U);
+  EXPECT_EQ(shot.inference_count, 6U);
+  EXPECT_EQ(shot.execution_count, 1U);
+  EXPECT_EQ(shot.compute_infer.count, 3U);
+  ASSERT_EQ(shot.batches.size(), 1U);
+  EXPECT_EQ(shot.batches[0].batch_size, 6U);
+  EXPECT_EQ(shot.batches[0].compute_infer.count, 1U);
+}
+
+TEST(Statistics, AnAnswerFromTheCacheIsNoRun) {
+  Statistics statistics;
+  tensor::Timing miss = timing();
+  miss.cache = tensor::Timing::Cache::kMiss;
+  miss.cache_time = microseconds(7);
+  statistics.record_success(miss, microseconds(400));
+  tensor::Timing hit = timing(0);
+  hit.cache = tensor::Timing::Cache::kHit;
+  hit.cache_time = microseconds(5);
+  statistics.record_success(hit, microseconds(10));
+  const StatisticsSnapshot shot = statistics.snapshot();
+  EXPECT_EQ(shot.success.count, 2U);
+  EXPECT_EQ(shot.inference_count, 1U);
+  EXPECT_EQ(shot.execution_count, 1U);
+  EXPECT_EQ(shot.cache_hit.count, 1U);
+  EXPECT_EQ(shot.cache_hit.ns, 5'000U);
+  EXPECT_EQ(shot.cache_miss.ns, 7'000U);
+}
+
 TEST(Statistics, AddUpWhatIsRecorded) {
   Statistics statistics;
   statistics.record_success(timing(), microseconds(400));

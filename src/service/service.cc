@@ -373,14 +373,12 @@ void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::R
       output.name = meant->name;
     }
   }
-  uint32_t batch_size = 1;
   const base::Status status = [&]() -> base::Status {
     SN_TRY(apply_parameters(request, arrived));
     SN_TRY(fetch_inputs(request, shared_memory_));
     SN_TRY(validate(request, config.inputs, config.outputs));
     SN_TRY(check_outputs(request.outputs, config));
-    SN_ASSIGN(batch_size, shape_inputs(request, config));
-    return {};
+    return shape_inputs(request, config).status();
   }();
   if (!status.ok()) {
     handle->statistics().record_failure(std::chrono::steady_clock::now() - arrived);
@@ -396,13 +394,12 @@ void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::R
   std::string id = request.id;
   std::vector<tensor::RequestedOutput> wanted = request.outputs;
   scheduler.enqueue(std::move(request),
-                    [handle, arrived, batch_size, id = std::move(id), asked = std::move(asked),
+                    [handle, arrived, id = std::move(id), asked = std::move(asked),
                      wanted = std::move(wanted), shared_memory = shared_memory_,
                      done = std::move(done)](base::Result<tensor::Response> result) mutable {
                       if (result.ok()) {
                         const base::Status finished =
                             finish_outputs(*result, wanted, handle->config(), shared_memory);
-                        result->timing.batch_size = batch_size;
                         if (!finished.ok()) result = finished;
                       }
                       const auto total = std::chrono::steady_clock::now() - arrived;
