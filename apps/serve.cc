@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "command.h"
 #include "front_ends.h"
+#include "schedule/response_cache.h"
 #include "serve_options.h"
 #include "service/service.h"
 #include "service/shared_memory.h"
@@ -57,6 +58,10 @@ base::Result<model::ManagerOptions> manager_options(const ServeOptions& options)
   SN_ASSIGN(manager.load, options.model.load_options());
   manager.load.queue.max_queue_size = options.max_queue_size;
   manager.load.warm_up = true;
+  if (options.response_cache_bytes > 0) {
+    manager.load.queue.cache =
+        std::make_shared<schedule::ResponseCache>(options.response_cache_bytes);
+  }
   return manager;
 }
 

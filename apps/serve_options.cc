@@ -46,6 +46,12 @@ void add_repository_options(CLI::App& command, ServeOptions& options) {
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   command
+      .add_option(
+          "--response-cache-byte-size", options.response_cache_bytes,
+          "Bytes (64MiB) of answers kept for models whose configuration enables it; 0 = none")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
+  command
       .add_option("--exit-timeout-secs", options.exit_timeout_seconds,
                   "Seconds to finish requests after SIGTERM")
       ->check(CLI::Range(0, 86400))

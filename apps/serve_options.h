@@ -33,6 +33,7 @@ struct ServeOptions {
   size_t loader_threads = 2;
   uint64_t memory_budget = 0;
   size_t max_queue_size = 1024;
+  uint64_t response_cache_bytes = 0;
   bool exit_on_error = false;
   int exit_timeout_seconds = 30;
 

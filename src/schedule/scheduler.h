@@ -66,6 +66,7 @@ class DrainScope {
   DrainScope& operator=(const DrainScope&) = delete;
 
   void drain();
+  bool holds() const { return !held_.empty(); }
 
  private:
   friend class Scheduler;

@@ -19,6 +19,7 @@ class InferCall final : public ::grpc::ServerUnaryReactor {
       SN_ASSIGN(tensor::Request request, read_request(house, caller, context, message));
       set_compression(house, context);
       request.cancellation = cancellation_;
+      request.may_run_here = true;
       destinations_ = destinations_of(request);
       house.service.infer(
           caller, std::move(request),

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "protocol/http/connection.h"
+#include "schedule/scheduler.h"
 
 namespace supernova::protocol::http {
 namespace {
@@ -18,9 +19,14 @@ constexpr std::chrono::seconds kReportInterval{10};
 }  // namespace
 
 void Worker::run() {
+  schedule::DrainScope scope;
   for (;;) {
     try {
-      loop_.run();
+      while (loop_.run_one() > 0) {
+        if (!scope.holds()) continue;
+        loop_.poll();  // what every other socket has brought meanwhile goes into the same batch
+        scope.drain();
+      }
       return;
     } catch (const std::exception& error) {
       // Whatever failed was one connection's; its timeout closes it.

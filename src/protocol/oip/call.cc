@@ -70,6 +70,7 @@ ForwardHeaders forward_headers(service::HeaderForward chosen) {
 base::Status complete_request(const Call& call, tensor::Request& request) {
   request.model_version = call.path.version;
   request.cancellation = call.request.cancellation;
+  request.may_run_here = true;
   if (const std::string* trace = call.request.header("traceparent")) {
     request.trace_context = *trace;
   }
