@@ -9,8 +9,11 @@ endif()
 
 find_program(SUPERNOVA_CCACHE ccache)
 if(SUPERNOVA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SUPERNOVA_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${SUPERNOVA_CCACHE})
+  # Paths inside the tree count relative to it, so that a clone in another folder finds what this one
+  # has compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${SUPERNOVA_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
 
 find_program(SUPERNOVA_LLD NAMES ld.lld)

@@ -215,7 +215,7 @@ class Requests(ServerCase):
 class Ports(ServerCase):
     def second(self, http_port, grpc_port):
         return subprocess.run([BINARY, "serve", self.model, "--http-port", http_port, "--grpc-port",
-                               grpc_port], capture_output=True, text=True, timeout=60, check=False)
+                               grpc_port, "--metrics-port", "0"], capture_output=True, text=True, timeout=60, check=False)
 
     def test_a_port_in_use(self):
         for http_port, grpc_port, name in ((self.server.http.split(":")[1], "0", "HTTP"),
@@ -231,8 +231,8 @@ class Ports(ServerCase):
     def test_a_model_that_fails(self):
         missing = os.path.join(self.folder.name, "missing.onnx")
         result = subprocess.run([BINARY, "serve", missing, "--exit-on-error", "--http-port", "0",
-                                 "--grpc-port", "0"], capture_output=True, text=True, timeout=60,
-                                check=False)
+                                 "--grpc-port", "0", "--metrics-port", "0"], capture_output=True,
+                                text=True, timeout=60, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertIn("missing.onnx", result.stderr)
         with Server([missing]) as server:

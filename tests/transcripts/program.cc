@@ -63,9 +63,18 @@ void write_repository(const fs::path& folder) {
 base::Result<std::unique_ptr<Program>> Program::start(const std::string& binary,
                                                       const fs::path& repository,
                                                       const std::vector<std::string>& arguments) {
-  std::vector<std::string> words = {
-      binary, "serve",       "--host", "127.0.0.1",          "--http-port",
-      "0",    "--grpc-port", "0",      "--model-repository", repository.string()};
+  std::vector<std::string> words = {binary,
+                                    "serve",
+                                    "--host",
+                                    "127.0.0.1",
+                                    "--http-port",
+                                    "0",
+                                    "--grpc-port",
+                                    "0",
+                                    "--metrics-port",
+                                    "0",
+                                    "--model-repository",
+                                    repository.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
