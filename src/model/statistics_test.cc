@@ -124,7 +124,7 @@ TEST(Statistics, TheLatestLoadIsKept) {
 TEST(LoadMeter, BelievesTheEngineElseTheHeap) {
   const LoadMeter meter;
   EXPECT_EQ(meter.finish(1234).memory_bytes, 1234U);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(_GLIBCXX_TSAN)
   GTEST_SKIP() << "the sanitizer has an allocator of its own";
 #endif
   const std::vector<char> weights(16 << 20, 'w');
