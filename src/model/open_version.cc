@@ -64,7 +64,8 @@ base::Status try_first_run(const ModelVersion& version, engine::Session& session
   const base::Status status = warm_up(session);
   if (status.ok()) return {};
   if (warm_up_proves(session.signature())) return status;
-  SN_LOG(Info, "model '{}' version {}: {} (zeros may not be an input it can take)", version.name(),
+  // Nothing that an operator could mend: the first request will find it warm or not.
+  SN_LOG(Debug, "model '{}' version {}: {} (zeros may not be an input it can take)", version.name(),
          version.version(), base::message(status));
   return {};
 }
