@@ -237,6 +237,7 @@ base::Result<tensor::Response> read_response(const sn_response& from, const Run&
   }
   tensor::Response response;
   response.id = run.id;
+  response.outputs.reserve(run.outputs.size());
   for (size_t i = 0; i < run.outputs.size(); ++i) {
     const Tensor& asked = run.outputs[i];
     auto found = i < taken.size() && taken[i].name == asked.name
