@@ -1,4 +1,6 @@
 // Session: one request becomes one sn_run, its response becomes one Completion.
+#include <absl/container/inlined_vector.h>
+
 #include <atomic>
 #include <chrono>
 #include <variant>
@@ -21,6 +23,10 @@ namespace {
 using tensor::Buffer;
 using tensor::Tensor;
 
+// Most models have one or two inputs and outputs: those need no memory of their own.
+template <typename T>
+using Few = absl::InlinedVector<T, 2>;
+
 // Everything an sn_run points to. Lives until the final response (it holds itself until then) and
 // until Session::run has returned.
 struct Run {
@@ -28,10 +34,10 @@ struct Run {
   std::shared_ptr<ModelHandle> model;
   tensor::Completion done;
   std::string id;
-  std::vector<Tensor> inputs;   // share the request's memory
-  std::vector<Tensor> outputs;  // in the order asked for; with memory where it is caller-owned
-  std::vector<sn_tensor> abi_inputs;
-  std::vector<sn_tensor> abi_outputs;
+  Few<Tensor> inputs;   // share the request's memory
+  Few<Tensor> outputs;  // in the order asked for; with memory where it is caller-owned
+  Few<sn_tensor> abi_inputs;
+  Few<sn_tensor> abi_outputs;
   Options parameter_texts;
   std::vector<sn_option> parameter_items;
   sn_options parameters{};
@@ -88,7 +94,7 @@ base::Result<uint32_t> signature_index(const ModelHandle& model, const tensor::R
 }
 
 base::Status add_inputs(const Signature& signature, const tensor::Request& request, Run& run) {
-  run.inputs = request.inputs;
+  run.inputs.assign(request.inputs.begin(), request.inputs.end());
   run.abi_inputs.reserve(run.inputs.size());
   for (const Tensor& input : run.inputs) {
     const auto* info = find(signature.inputs, input.name);
@@ -222,7 +228,7 @@ base::Status check_output(const Tensor& output, const Tensor& asked) {
 
 base::Result<tensor::Response> read_response(const sn_response& from, const Run& run) {
   // All memory is taken over first, so that it is given back whatever is wrong with the rest.
-  std::vector<Tensor> taken(from.output_count);
+  Few<Tensor> taken(from.output_count);
   for (size_t i = 0; i < from.output_count; ++i) {
     const sn_tensor given = read_struct(element(from.outputs, i));
     taken[i].name = given.name != nullptr ? given.name : "";
@@ -237,6 +243,7 @@ base::Result<tensor::Response> read_response(const sn_response& from, const Run&
   }
   tensor::Response response;
   response.id = run.id;
+  response.outputs.reserve(run.outputs.size());
   for (size_t i = 0; i < run.outputs.size(); ++i) {
     const Tensor& asked = run.outputs[i];
     auto found = i < taken.size() && taken[i].name == asked.name

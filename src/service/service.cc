@@ -30,6 +30,12 @@ const TensorInfo* find_alias(const std::vector<TensorInfo>& infos, std::string_v
   return index < infos.size() ? &infos[index] : nullptr;
 }
 
+std::vector<std::string> names_of(const std::vector<tensor::RequestedOutput>& outputs) {
+  std::vector<std::string> names;
+  for (const tensor::RequestedOutput& output : outputs) names.push_back(output.name);
+  return names;
+}
+
 base::Status check_presence(const tensor::Request& request, const std::vector<TensorInfo>& inputs) {
   std::vector<std::string_view> missing;
   for (const TensorInfo& info : inputs) {
@@ -364,12 +370,12 @@ void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::R
       input.name = meant->name;
     }
   }
-  // Aliases of outputs come back under the name that was asked for.
+  // Aliases of outputs come back under the name that was asked for; empty where none is an alias.
   std::vector<std::string> asked;
   for (tensor::RequestedOutput& output : request.outputs) {
-    asked.push_back(output.name);
     if (find_info(config.outputs, output.name) != nullptr) continue;
     if (const TensorInfo* meant = find_alias(config.outputs, output.name, "OUTPUT__")) {
+      if (asked.empty()) asked = names_of(request.outputs);
       output.name = meant->name;
     }
   }
@@ -385,10 +391,8 @@ void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::R
     return refuse(status);
   }
   if (request.outputs.empty()) {
-    for (const TensorInfo& output : config.outputs) {
-      request.outputs.emplace_back(output.name);
-      asked.push_back(output.name);
-    }
+    request.outputs.reserve(config.outputs.size());
+    for (const TensorInfo& output : config.outputs) request.outputs.emplace_back(output.name);
   }
   schedule::Scheduler& scheduler = handle->scheduler();
   std::string id = request.id;

@@ -1,5 +1,6 @@
 #include "protocol/grpc/grpc_server.h"
 
+#include <absl/synchronization/mutex.h>
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
@@ -92,8 +93,13 @@ class Server final : public GrpcServer {
     // bounded too, but only as a last resort: beyond it gRPC resets calls, whichever they are.
     ::grpc::ResourceQuota quota("supernova");
     builder.SetResourceQuota(quota.Resize(2 * memory_limit_));
-    builder.SetMaxReceiveMessageSize(options_.max_receive_bytes);
-    builder.SetMaxSendMessageSize(std::numeric_limits<int>::max());
+    // As many as fit the type is no limit, and without one no call passes the filter that checks it.
+    constexpr int kMost = std::numeric_limits<int>::max();
+    builder.SetMaxReceiveMessageSize(
+        options_.max_receive_bytes == kMost ? -1 : options_.max_receive_bytes);
+    builder.SetMaxSendMessageSize(-1);
+    // Statistics of calls and sockets for a service that isn't offered here.
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
     builder.RegisterService(&inference_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) return port_in_use(options_.host, options_.port);
@@ -131,6 +137,8 @@ base::Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOpti
                                                             service::Service& service) {
   auto server = std::make_unique<Server>(options, service);
   log_of_libraries();
+  // Distributions build the library's locks with a search for deadlocks that each lock pays for.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   SN_TRY(guarded([&] { return server->start(); }));
   return std::unique_ptr<GrpcServer>(std::move(server));
 }

@@ -31,6 +31,8 @@ size_t RequestParser::aligned_offset(uint64_t limit) const {
 
 void RequestParser::on_request_impl(beast_http::verb, StringView method, StringView target,
                                     int version, ErrorCode&) {
+  constexpr size_t kUsualFields = 8;
+  request_.headers.reserve(kUsualFields);
   request_.method = text(method);
   request_.target = text(target);
   version_ = version;

@@ -8,6 +8,10 @@ namespace {
 
 using tensor::Tensor;
 
+// About what the JSON takes without data: one allocation for most responses.
+constexpr size_t kHeadBytes = 128;
+constexpr size_t kBytesEach = 128;
+
 void append_parameters(std::string& out, const tensor::Parameters& parameters) {
   if (parameters.empty()) return;
   append_raw(out, "parameters", "{");
@@ -39,6 +43,7 @@ base::Result<http::HttpResponse> encode_infer_response(const tensor::Response& r
                                                        const OutputForm& form) {
   http::HttpResponse reply;
   std::string& out = reply.body;
+  out.reserve(kHeadBytes + kBytesEach * response.outputs.size());
   bool any_binary = false;
   append_head(out, response);
   for (size_t i = 0; i < response.outputs.size(); ++i) {
