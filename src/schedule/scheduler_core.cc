@@ -1,6 +1,7 @@
 #include "schedule/scheduler_core.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 
@@ -156,13 +157,20 @@ void Scheduler::Core::enqueue(tensor::Request request, tensor::Completion done) 
       arm(queue_.earliest());
       // Who is refused goes away: a turn asked here would never be submitted.
       submit = refusal.ok() && scope == nullptr && ask_turn();
+      if (here && free_ == 0 && !Frame::on_this_thread()) waits_for_thread_ = true;
     }
   }
   if (!refusal.ok()) return refuse(item, refusal);
   if (scope != nullptr) return scope->add(shared_from_this());
   if (batch != nullptr) {
     run(batch);
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    // What another thread would have run itself, had this one not been at it: going on takes less
+    // than waking a worker.
+    if (std::exchange(waits_for_thread_, false)) {
+      lock.unlock();
+      return drain_here();
+    }
     submit = ask_turn();
   }
   if (submit) pool_.submit(shared_from_this());

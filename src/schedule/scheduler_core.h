@@ -99,6 +99,7 @@ class Scheduler::Core final : public WorkSource,
   size_t running_ = 0;  // batches that have not ended
   size_t burying_ = 0;  // threads that answer requests which were not run
   bool turn_asked_ = false;
+  bool waits_for_thread_ = false;  // a request that may run where it came from found none free
   bool stopping_ = false;
   bool abandoned_ = false;
   Clock::Point armed_ = Clock::kNever;

@@ -50,6 +50,8 @@ class Service {
   // Null (the default): the trace extension is not served. Set before the first request.
   void set_tracer(Tracer* tracer) { tracer_ = tracer; }
   const Tracer* tracer() const { return tracer_; }
+  // Whether admit() looks at credentials at all: else nobody has to collect them.
+  bool controls_access() const { return access_ != nullptr; }
   // What a front end asks before anything else of a request.
   base::Result<Caller> admit(Transport transport, Api api, const Credentials& credentials) const;
 

@@ -25,9 +25,9 @@ REQUESTS = 1000
 
 # At most, for each request: (allocations, system calls).
 BOUNDS = {
-    "binary": (64, 7),
-    "json": (60, 7),
-    "grpc": (85, 16),
+    "binary": (47, 6),
+    "json": (43, 6),
+    "grpc": (72, 16),
 }
 
 

@@ -67,6 +67,7 @@ std::string_view metadata_value(const CallbackServerContext& context, const char
 
 base::Result<service::Caller> admit(const service::Service& service, service::Api api,
                                     const CallbackServerContext& context) {
+  if (!service.controls_access()) return service::Caller{};
   std::deque<std::string> values;  // what `header` has answered; stays where it is
   const std::string certificate = certificate_identity(context);
   service::Credentials credentials;

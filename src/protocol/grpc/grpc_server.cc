@@ -93,7 +93,8 @@ class Server final : public GrpcServer {
     // bounded too, but only as a last resort: beyond it gRPC resets calls, whichever they are.
     ::grpc::ResourceQuota quota("supernova");
     builder.SetResourceQuota(quota.Resize(2 * memory_limit_));
-    // As many as fit the type is no limit, and without one no call passes the filter that checks it.
+    // As many as fit the type is no limit, and without one no call passes the filter that checks
+    // it.
     constexpr int kMost = std::numeric_limits<int>::max();
     builder.SetMaxReceiveMessageSize(
         options_.max_receive_bytes == kMost ? -1 : options_.max_receive_bytes);
