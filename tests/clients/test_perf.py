@@ -42,8 +42,8 @@ class PerfAnalyzer(unittest.TestCase):
         address = self.server.http if protocol == "http" else self.server.grpc
         result = subprocess.run(
             [*self.command, "-m", "sums", "-i", protocol, "-u", address, "--concurrency-range",
-             concurrency, "--measurement-interval", "400", "--stability-percentage", "100",
-             "--max-trials", "3", *flags], text=True, capture_output=True, timeout=300, check=False)
+             concurrency, "--measurement-interval", "600", "--stability-percentage", "900",
+             "--max-trials", "6", *flags], text=True, capture_output=True, timeout=300, check=False)
         output = result.stdout + result.stderr
         self.assertEqual(result.returncode, 0, output)
         rates = re.findall(r"Concurrency: \d+, throughput: ([\d.]+) infer/sec", output)
