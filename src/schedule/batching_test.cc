@@ -155,6 +155,25 @@ TEST_F(BatchingTest, NorWhileTheModelIsBusy) {
   expect_rows(second, 1, 3);
 }
 
+TEST_F(BatchingTest, WhoKeepsAnotherThreadFromRunningInPlaceRunsItsRequestToo) {
+  warm_up();
+  const uint64_t handed = pool_.submitted();
+  std::thread::id busy;
+  std::thread thread([&] {
+    busy = std::this_thread::get_id();
+    scheduler().enqueue(here(rows_request(1, kHeldUp)), [](const Response&) {});
+  });
+  while (held_up_ == 0) std::this_thread::yield();
+  std::promise<std::thread::id> ran;
+  scheduler().enqueue(here(rows_request(1, 3)),
+                      [&](const Response&) { ran.set_value(std::this_thread::get_id()); });
+  open_gate();
+  const std::thread::id on = ran.get_future().get();
+  thread.join();
+  EXPECT_EQ(on, busy);
+  EXPECT_EQ(pool_.submitted(), handed);
+}
+
 TEST_F(BatchingTest, WhatWaitsTogetherRunsTogether) {
   options_.batching.max_batch_size = 8;
   auto first = occupy();
