@@ -27,6 +27,12 @@ def process_facts(pid):
             int(fields["Threads"]))
 
 
+def memory_counts(pid):
+    """Whether RSS says what the server keeps: a sanitizer holds on to what was freed."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+        return not any(name in line for line in file for name in ("libasan", "libtsan"))
+
+
 def slope(values):
     """Least-squares rise per step."""
     x_mean, y_mean = (len(values) - 1) / 2, statistics.fmean(values)
@@ -83,7 +89,8 @@ class LoadAndUnload(SoakTest):
         print(f"\n{cycles} cycles: RSS {rss[0]} -> {rss[-1]} KiB ({rise:+.2f} KiB a cycle), "
               f"descriptors {min(descriptors)}..{max(descriptors)}, "
               f"threads {min(threads)}..{max(threads)}")
-        self.assertLess(rise, 4 if FULL else 24, "memory grows with every load")
+        if memory_counts(server.process.pid):
+            self.assertLess(rise, 4 if FULL else 24, "memory grows with every load")
         self.assertLessEqual(max(descriptors) - min(descriptors), 8)
         self.assertLessEqual(max(threads) - min(threads), 4)
 
@@ -212,7 +219,8 @@ class IdleConnections(SoakTest):
             self.assertIn(b" 200 ", connection.recv(4096))
         each = (process_facts(server.process.pid)[0] - before) / wanted
         print(f"\n{wanted} idle connections: {each:.2f} KiB each")
-        self.assertLess(each, 10)
+        if memory_counts(server.process.pid):
+            self.assertLess(each, 10)
         # Somebody new is served as before.
         self.assertEqual(self.ask(server, "/v2/models/sums/infer", b"{}")[0], 400)
         connections[0].sendall(request)
