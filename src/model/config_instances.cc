@@ -86,7 +86,13 @@ base::Status resolve_instances(const ModelFacts& facts, inference::ModelConfig& 
   for (int i = 0; i < proto.instance_group_size(); ++i) {
     ModelInstanceGroup& group = *proto.mutable_instance_group(i);
     if (group.name().empty()) group.set_name(base::str_cat(facts.name, "_", i));
+    const bool wants_gpu = group.kind() == ModelInstanceGroup::KIND_GPU;
     SN_TRY(resolve_group(facts, proto, group, warnings));
+    if (wants_gpu && group.kind() != ModelInstanceGroup::KIND_GPU) {
+      // Where everybody who asks for the configuration sees it, not in the log alone.
+      (*proto.mutable_parameters())[base::str_cat("placement.", group.name())].set_string_value(
+          "CPU instead of KIND_GPU: there is no GPU to run on here");
+    }
   }
   return {};
 }

@@ -220,6 +220,9 @@ TEST_F(ConfigResolveTest, AGpuIsNeverReplacedSilently) {
   const ModelConfig config = accept(fallback("true"));
   EXPECT_EQ(config.proto->instance_group(0).kind(), inference::ModelInstanceGroup::KIND_CPU);
   EXPECT_THAT(warnings_, ElementsAre(HasSubstr("runs on the CPU")));
+  const std::string& group = config.proto->instance_group(0).name();
+  EXPECT_THAT(config.proto->parameters().at("placement." + group).string_value(),
+              HasSubstr("CPU instead of KIND_GPU"));
   facts_.has_gpu = true;
   EXPECT_EQ(accept(gpu).proto->instance_group(0).kind(), inference::ModelInstanceGroup::KIND_GPU);
   EXPECT_THAT(warnings_, IsEmpty());
