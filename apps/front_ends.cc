@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include "base/net.h"
 #include "protocol/kserve_v1/routes.h"
 #include "service/access_exposure.h"
 #include "service/header_forward.h"
@@ -86,11 +87,10 @@ base::Result<std::unique_ptr<FrontEnds>> FrontEnds::open(const ServeOptions& opt
 }
 
 std::string FrontEnds::addresses() const {
-  const std::string shown = host_.find(':') == std::string::npos ? host_ : "[" + host_ + "]";
-  std::string text = base::str_cat("http=", shown, ":", http_server_->port(), " grpc=", shown, ":",
-                                   grpc_server_->port());
+  std::string text = base::str_cat("http=", base::host_and_port(host_, http_server_->port()),
+                                   " grpc=", base::host_and_port(host_, grpc_server_->port()));
   if (metrics_server_ != nullptr) {
-    text += base::str_cat(" metrics=", shown, ":", metrics_server_->port());
+    text += base::str_cat(" metrics=", base::host_and_port(host_, metrics_server_->port()));
   }
   return text;
 }

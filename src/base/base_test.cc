@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/json_writer.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -87,6 +88,19 @@ TEST(StatusTest, AnnotateKeepsCodeAndNamesContext) {
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(message(status), "model 'm': gone");
   EXPECT_TRUE(annotate(Status(), "x").ok());
+}
+
+// The first example of FIPS 180-4, in pieces.
+TEST(Sha256, SumsPiecesAsOneText) {
+  Sha256Sum sum;
+  sum.add("a", 1);
+  sum.add("", 0);
+  sum.add("bc", 2);
+  const auto digest = sum.finish();
+  ASSERT_TRUE(digest.has_value());
+  EXPECT_EQ((*digest)[0], 0xBA);
+  EXPECT_EQ((*digest)[1], 0x78);
+  EXPECT_EQ((*digest)[31], 0xAD);
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "model/manifest.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -9,6 +7,7 @@
 #include <string_view>
 
 #include "base/json_writer.h"
+#include "base/sha256.h"
 
 namespace supernova::model {
 namespace {
@@ -18,31 +17,15 @@ namespace fs = std::filesystem;
 constexpr size_t kPiece = 1 << 18;
 constexpr size_t kMaxFiles = 100'000;
 
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    ok_ = context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1;
+base::Result<std::string> hex(base::Sha256Sum& sum) {
+  const auto digest = sum.finish();
+  if (!digest) return absl::InternalError("OpenSSL computes no SHA-256 here");
+  std::string text;
+  for (const unsigned char byte : *digest) {
+    for (const int shift : {4, 0}) text += "0123456789abcdef"[(byte >> shift) & 15];
   }
-  void add(const void* data, size_t size) {
-    ok_ = ok_ && EVP_DigestUpdate(context_.get(), data, size) == 1;
-  }
-  base::Result<std::string> hex() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (!ok_ || EVP_DigestFinal_ex(context_.get(), digest, &size) != 1) {
-      return absl::InternalError("OpenSSL computes no SHA-256 here");
-    }
-    std::string text;
-    for (unsigned i = 0; i < size; ++i) {
-      for (const int shift : {4, 0}) text += "0123456789abcdef"[(digest[i] >> shift) & 15];
-    }
-    return text;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-  bool ok_ = false;
-};
+  return text;
+}
 
 base::Result<ManifestFile> digest_file(const fs::path& file, std::string name,
                                        const std::function<bool()>& cancelled) {
@@ -51,7 +34,7 @@ base::Result<ManifestFile> digest_file(const fs::path& file, std::string name,
   if (!stream) {
     return absl::PermissionDeniedError(base::str_cat("'", file.string(), "' can't be read"));
   }
-  Sha256 sum;
+  base::Sha256Sum sum;
   ManifestFile digested{std::move(name), 0, ""};
   std::vector<char> piece(kPiece);
   while (const size_t size = std::fread(piece.data(), 1, piece.size(), stream.get())) {
@@ -62,7 +45,7 @@ base::Result<ManifestFile> digest_file(const fs::path& file, std::string name,
   if (std::ferror(stream.get()) != 0) {
     return absl::DataLossError(base::str_cat("'", file.string(), "' can't be read to its end"));
   }
-  SN_ASSIGN(digested.sha256, sum.hex());
+  SN_ASSIGN(digested.sha256, hex(sum));
   return digested;
 }
 
@@ -122,13 +105,13 @@ base::Result<ContentDigest> digest_content(const std::string& path,
     SN_ASSIGN(auto digested, digest_file(path, fs::path(path).filename().string(), cancelled));
     content.files.push_back(std::move(digested));
   }
-  Sha256 all;
+  base::Sha256Sum all;
   for (const ManifestFile& file : content.files) {
     const std::string line = base::str_cat(file.sha256, "  ", file.path, "\n");
     all.add(line.data(), line.size());
   }
-  SN_ASSIGN(const std::string hex, all.hex());
-  content.digest = "sha256:" + hex;
+  SN_ASSIGN(const std::string whole, hex(all));
+  content.digest = "sha256:" + whole;
   return content;
 }
 

@@ -1,13 +1,12 @@
 #include "schedule/response_cache.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <list>
 #include <mutex>
 #include <unordered_map>
 
+#include "base/sha256.h"
 #include "schedule/join.h"
 
 namespace supernova::schedule {
@@ -18,32 +17,15 @@ using tensor::Tensor;
 // SHA-256 over values that each say how long they are, so that no two questions read the same.
 class Digest {
  public:
-  Digest() : context_(EVP_MD_CTX_new()) {
-    ok_ = context_ != nullptr && EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) == 1;
-  }
-  ~Digest() { EVP_MD_CTX_free(context_); }
-  Digest(const Digest&) = delete;
-  Digest& operator=(const Digest&) = delete;
-
-  void number(uint64_t value) { raw(&value, sizeof(value)); }
+  void number(uint64_t value) { sum_.add(&value, sizeof(value)); }
   void text(std::string_view value) {
     number(value.size());
-    raw(value.data(), value.size());
+    sum_.add(value.data(), value.size());
   }
-  std::optional<CacheKey> finish() {
-    CacheKey key;
-    unsigned int size = 0;
-    ok_ = ok_ && EVP_DigestFinal_ex(context_, key.data(), &size) == 1 && size == key.size();
-    if (!ok_) return std::nullopt;
-    return key;
-  }
+  std::optional<CacheKey> finish() { return sum_.finish(); }
 
  private:
-  void raw(const void* data, size_t size) {
-    if (ok_ && size > 0) ok_ = EVP_DigestUpdate(context_, data, size) == 1;
-  }
-  EVP_MD_CTX* context_;
-  bool ok_;
+  base::Sha256Sum sum_;
 };
 
 struct AddParameter {

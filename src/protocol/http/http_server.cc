@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/net.h"
 #include "protocol/http/memory_budget.h"
 #include "protocol/http/worker.h"
 #include "protocol/tls/server_context.h"
@@ -27,11 +28,6 @@ constexpr std::chrono::seconds kAcceptWarningInterval{10};
 // So many connections beyond the limit are told so; further ones are just closed.
 constexpr size_t kToldSo = 128;
 
-std::string address_text(const std::string& host, uint16_t port) {
-  const bool is_v6 = host.find(':') != std::string::npos;
-  return base::str_cat(is_v6 ? "[" : "", host, is_v6 ? "]:" : ":", port);
-}
-
 base::Result<tcp::endpoint> resolve(const HttpServerOptions& options, net::io_context& loop) {
   ErrorCode error;
   const net::ip::address address = net::ip::make_address(options.host, error);
@@ -47,7 +43,7 @@ base::Result<tcp::endpoint> resolve(const HttpServerOptions& options, net::io_co
 }
 
 base::Status bind_error(const HttpServerOptions& options, const ErrorCode& error) {
-  const std::string where = address_text(options.host, options.port);
+  const std::string where = base::host_and_port(options.host, options.port);
   if (error == net::error::address_in_use) {
     return absl::UnavailableError(base::str_cat(
         options.name, " port ", where, " is already in use; choose another with ", options.flag));
