@@ -417,6 +417,13 @@ TEST_F(GrpcServerTest, AnExpiredTimeoutEndsAQueuedRequest) {
   impatient.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
   EXPECT_EQ(stub_->ModelInfer(&impatient, held_request(), &response_).error_code(),
             StatusCode::DEADLINE_EXCEEDED);
+  // The server's clock started later than the client's: all three have ended there, too.
+  const auto failed = [&] {
+    return (*models_.find("held", ""))->statistics().snapshot().fail.count;
+  };
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (failed() < 3 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+  ASSERT_EQ(failed(), 3u);
   held_model().let_go();
   EXPECT_TRUE(first.get().ok());
   for (auto* late : {&second, &third}) {
