@@ -85,3 +85,30 @@ ${calls}}
 " @ONLY)
   supernova_library(${kind}_list SOURCES ${file} LIBRARIES ${ARG_LIBRARIES} ${libraries})
 endfunction()
+
+# The operator families of an importer: every ops/*.cc of the folder defines
+# `void register_<file>(OpTable& table)` in supernova::import::<name>; the list that calls them all is
+# generated. Sets <out> to the sources, the generated one among them.
+function(supernova_import_ops name out)
+  file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/ops/*.cc)
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  set(declares "")
+  set(calls "")
+  foreach(source ${sources})
+    get_filename_component(family ${source} NAME_WE)
+    string(APPEND declares "void register_${family}(OpTable& table);\n")
+    string(APPEND calls "  register_${family}(table);\n")
+  endforeach()
+  set(file ${CMAKE_BINARY_DIR}/generated/${name}_ops.cc)
+  file(CONFIGURE OUTPUT ${file} CONTENT
+"// Generated from the files in ops/; not kept.
+#include \"import/${name}/ops.h\"
+
+namespace supernova::import::${name} {
+${declares}
+void register_ops(OpTable& table) {
+${calls}}
+}  // namespace supernova::import::${name}
+" @ONLY)
+  set(${out} ${sources} ${file} PARENT_SCOPE)
+endfunction()
