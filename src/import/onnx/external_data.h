@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "import/onnx/wire.h"
+#include "import/onnx/schema.h"
 
 namespace supernova::import::onnx {
 

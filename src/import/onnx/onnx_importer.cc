@@ -6,13 +6,13 @@
 #include <unordered_set>
 
 #include "base/json_writer.h"
-#include "import/onnx/model_file.h"
 #include "import/onnx/recognise.h"
 #include "import/onnx/rewrite.h"
 #include "import/onnx/schema.h"
 #include "import/onnx/summary.h"
 #include "import/onnx/wrapped.h"
 #include "import/onnx/zipmap.h"
+#include "import/wire/model_file.h"
 
 namespace supernova::import::onnx {
 namespace {
@@ -252,7 +252,8 @@ class OnnxImporter final : public Importer {
                                              const tensor::Options& options) const override {
     std::error_code error;
     if (fs::is_directory(file, error)) return several_models(file);
-    SN_ASSIGN(const ModelFile model, ModelFile::open(file, ModelFile::Mode::kRead));
+    SN_ASSIGN(const wire::ModelFile model,
+              wire::ModelFile::open(file, wire::ModelFile::Mode::kRead));
     return import_content(model.bytes(), file, options);
   }
 };

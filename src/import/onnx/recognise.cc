@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <iterator>
 
-#include "import/onnx/model_file.h"
 #include "import/onnx/schema.h"
+#include "import/wire/model_file.h"
 
 namespace supernova::import::onnx {
 namespace {
@@ -96,7 +96,7 @@ bool is_lfs_pointer(std::string_view content) {
 }
 
 bool claims_file(const std::string& path) {
-  const base::Result<ModelFile> file = ModelFile::open(path, ModelFile::Mode::kMap);
+  const base::Result<wire::ModelFile> file = wire::ModelFile::open(path, wire::ModelFile::Mode::kMap);
   if (!file.ok()) return false;
   return has_our_extension(path) || is_ort_format(file->bytes()) || is_model(file->bytes());
 }

@@ -6,10 +6,16 @@
 #include <cstdint>
 #include <string>
 
-#include "import/onnx/wire.h"
+#include "import/wire/wire.h"
 #include "tensor/data_type.h"
 
 namespace supernova::import::onnx {
+
+using wire::Fields;
+using wire::FieldType;
+using wire::MessageType;
+using wire::Place;
+using wire::WireType;
 
 namespace model {
 enum : uint32_t {

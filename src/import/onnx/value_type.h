@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "import/onnx/wire.h"
+#include "import/wire/wire.h"
 
 namespace supernova::import::onnx {
 

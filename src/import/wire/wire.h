@@ -10,7 +10,7 @@
 
 #include "base/status.h"
 
-namespace supernova::import::onnx {
+namespace supernova::import::wire {
 
 enum class WireType : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
@@ -97,4 +97,4 @@ base::Status Fields::each_varint(Use use) {
   return absl::OkStatus();
 }
 
-}  // namespace supernova::import::onnx
+}  // namespace supernova::import::wire

@@ -1,10 +1,10 @@
-#include "import/onnx/wire.h"
+#include "import/wire/wire.h"
 
 #include <cstring>
 #include <protozero/exception.hpp>
 #include <protozero/varint.hpp>
 
-namespace supernova::import::onnx {
+namespace supernova::import::wire {
 namespace {
 
 constexpr uint64_t kMaxFieldNumber = (1U << 29U) - 1;
@@ -128,4 +128,4 @@ base::Result<int64_t> next_packed(std::string_view& packed) {
   return static_cast<int64_t>(value);
 }
 
-}  // namespace supernova::import::onnx
+}  // namespace supernova::import::wire

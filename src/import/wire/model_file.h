@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-namespace supernova::import::onnx {
+namespace supernova::import::wire {
 
 class ModelFile {
  public:
@@ -33,4 +33,4 @@ class ModelFile {
   std::string read_;
 };
 
-}  // namespace supernova::import::onnx
+}  // namespace supernova::import::wire

@@ -1,4 +1,4 @@
-#include "import/onnx/model_file.h"
+#include "import/wire/model_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <utility>
 
-namespace supernova::import::onnx {
+namespace supernova::import::wire {
 namespace {
 
 constexpr size_t kReadBelow = size_t{64} << 20U;
@@ -75,4 +75,4 @@ ModelFile::~ModelFile() {
   if (map_ != nullptr) ::munmap(map_, size_);
 }
 
-}  // namespace supernova::import::onnx
+}  // namespace supernova::import::wire
