@@ -65,11 +65,9 @@ base::Status write_file(const std::string& path, std::string_view content) {
   return {};
 }
 
-base::Status copy_file(const fs::path& from, const fs::path& to) {
+base::Status copy_whole(const fs::path& from, const fs::path& to) {
   std::error_code error;
   if (fs::equivalent(from, to, error)) return {};
-  const fs::path folder = to.parent_path();
-  if (!folder.empty()) fs::create_directories(folder, error);
   const fs::path part = base::str_cat(to.string(), ".", ::getpid(), ".part");
   fs::copy_file(from, part, fs::copy_options::overwrite_existing, error);
   if (!error) fs::rename(part, to, error);
@@ -84,10 +82,13 @@ base::Status write_model(const tensor::ImportedModel& model, const std::string& 
   const fs::path target = fs::path(output).parent_path();
   // Weights first: the model never stands without them.
   for (const std::string& name : model.description.external_files) {
-    SN_TRY(copy_file(source / name, target / name));
+    const fs::path copy = target / name;
+    std::error_code ignored;  // a folder that can't be made shows when the file is written
+    if (fs::path(name).has_parent_path()) fs::create_directories(copy.parent_path(), ignored);
+    SN_TRY(copy_whole(source / name, copy));
   }
   if (model.artefact.bytes.size() > 0) return write_file(output, model.artefact.bytes.view());
-  return copy_file(model.artefact.path, output);
+  return copy_whole(model.artefact.path, output);
 }
 
 int64_t total(const std::map<std::string, int64_t>& operators) {
