@@ -81,9 +81,8 @@ base::Result<std::unique_ptr<service::Tracer>> open_tracer(const ServeOptions& o
   SN_ASSIGN(const service::TraceConfig config, service::parse_trace_config(options.trace_config));
   std::unique_ptr<telemetry::SpanSink> sink;
   if (config.settings.mode == "opentelemetry") {
-    telemetry::ExporterRegistry registry;
-    telemetry::register_exporters(registry);
-    SN_ASSIGN(sink, registry.open("otlp", {config.url, SUPERNOVA_VERSION, config.resource}));
+    SN_ASSIGN(sink,
+              telemetry::open_exporter("otlp", {config.url, SUPERNOVA_VERSION, config.resource}));
   }
   return service::Tracer::create(config, std::move(sink));
 }
