@@ -1,8 +1,14 @@
 # gRPC, protobuf, Abseil and RE2 are linked from their archives where the system has those (Debian's
 # -dev packages carry them): loading some 60 shared libraries of which the program uses a part took
 # 20 ms of every start and megabytes of resident memory (bench/README.md). OpenSSL stays shared: its
-# repairs must not wait for a new build.
-option(SUPERNOVA_STATIC_LIBRARIES "Link gRPC, protobuf, Abseil and RE2 from archives" ON)
+# repairs must not wait for a new build. Sanitized builds keep to shared libraries, whose code is told
+# from the program's.
+if(SUPERNOVA_SANITIZE)
+  set(default OFF)
+else()
+  set(default ON)
+endif()
+option(SUPERNOVA_STATIC_LIBRARIES "Link gRPC, protobuf, Abseil and RE2 from archives" ${default})
 
 # <folder>/libNAME.so[.VERSION] -> <folder>/libNAME.a where that exists, anything else as it is.
 function(supernova_archive library result)
