@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <future>
 #include <memory>
 
 #include "base/descriptor_limit.h"
@@ -77,13 +78,24 @@ base::Status load_models(const ServeOptions& options, const model::ManagerOption
   return {};
 }
 
+// Opens the ports on a thread of its own while this one opens the engines, which is most of a
+// start. The main thread, because the C library grows the heap of any other one page at a time.
+base::Result<std::unique_ptr<FrontEnds>> open_front_ends(const ServeOptions& options,
+                                                         const model::ManagerOptions& manager,
+                                                         House& house, service::Service& service) {
+  auto opening = std::async(std::launch::async, [&] { return FrontEnds::open(options, service); });
+  const bool loads_later = manager.models.empty() && manager.load_at_start.empty() &&
+                           manager.control == model::ControlMode::kExplicit;
+  if (!loads_later) house.engines.open_early(options.model.engine);
+  return opening.get();
+}
+
 base::Result<std::unique_ptr<service::Tracer>> open_tracer(const ServeOptions& options) {
   SN_ASSIGN(const service::TraceConfig config, service::parse_trace_config(options.trace_config));
   std::unique_ptr<telemetry::SpanSink> sink;
   if (config.settings.mode == "opentelemetry") {
-    telemetry::ExporterRegistry registry;
-    telemetry::register_exporters(registry);
-    SN_ASSIGN(sink, registry.open("otlp", {config.url, SUPERNOVA_VERSION, config.resource}));
+    SN_ASSIGN(sink,
+              telemetry::open_exporter("otlp", {config.url, SUPERNOVA_VERSION, config.resource}));
   }
   return service::Tracer::create(config, std::move(sink));
 }
@@ -106,7 +118,7 @@ base::Status serve(ServeOptions& options) {
   service.set_tracer(tracer.get());
   if (options.allow_client_shm) service.set_shared_memory(&shared_memory);
   // Ports first: a port in use is known at once, not after minutes of loading.
-  SN_ASSIGN(const auto front_ends, FrontEnds::open(options, service));
+  SN_ASSIGN(const auto front_ends, open_front_ends(options, manager, house, service));
   SN_TRY(load_models(options, manager, house.models));
   service.set_ready(true);
   std::printf("ready %s\n", front_ends->addresses().c_str());

@@ -40,15 +40,40 @@ function(supernova_test name)
     "SUPERNOVA_BINARY=${CMAKE_BINARY_DIR}/bin/supernova;SUPERNOVA_SOURCE_DIR=${CMAKE_SOURCE_DIR};SUPERNOVA_BUILD_DIR=${CMAKE_BINARY_DIR};${ARG_ENVIRONMENT}")
 endfunction()
 
-# An extension folder. With a non-empty REQUIRES the folder skips itself with that one line.
+# An extension folder. With a non-empty REQUIRES the folder skips itself with that one line. With MODULE it
+# is no part of the program but a library that is loaded when it is asked for,
+# lib/supernova/<MODULE>/<name>.so, and its TESTS load it too. It can't lean on libraries of the house:
+# they may be made of archives (static_libraries.cmake) that fit programs only.
 function(supernova_extension kind name)
-  cmake_parse_arguments(ARG "" "REQUIRES" "SOURCES;LIBRARIES;TESTS" ${ARGN})
+  cmake_parse_arguments(ARG "" "REQUIRES;MODULE" "SOURCES;LIBRARIES;TESTS;TEST_LIBRARIES" ${ARGN})
   if(ARG_REQUIRES)
     message(STATUS "${kind} ${name} is left out: ${ARG_REQUIRES}")
     return()
   endif()
+  if(ARG_MODULE)
+    add_library(supernova_${kind}_${name} MODULE ${ARG_SOURCES})
+    target_include_directories(supernova_${kind}_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(supernova_${kind}_${name} PRIVATE ${ARG_LIBRARIES})
+    target_link_options(supernova_${kind}_${name} PRIVATE -Wl,-z,defs)
+    set_target_properties(supernova_${kind}_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+      LIBRARY_OUTPUT_DIRECTORY ${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/supernova/${ARG_MODULE})
+    if(ARG_TESTS AND BUILD_TESTING)
+      supernova_test(${kind}_${name}_test SOURCES ${ARG_TESTS} LIBRARIES ${ARG_TEST_LIBRARIES})
+      add_dependencies(${kind}_${name}_test supernova_${kind}_${name})
+    endif()
+    return()
+  endif()
   supernova_library(${kind}_${name} SOURCES ${ARG_SOURCES} LIBRARIES ${ARG_LIBRARIES} TESTS ${ARG_TESTS})
   set_property(GLOBAL APPEND PROPERTY SUPERNOVA_EXTENSIONS_${kind} ${name})
+endfunction()
+
+# Adds every subfolder that is an extension.
+function(supernova_add_extensions)
+  file(GLOB folders CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)
+  foreach(folder ${folders})
+    get_filename_component(folder ${folder} DIRECTORY)
+    add_subdirectory(${folder})
+  endforeach()
 endfunction()
 
 # Adds every subfolder that is an extension, then generates build/<preset>/generated/<kind>_list.cc from
@@ -56,11 +81,7 @@ endfunction()
 # with @NAME@ replaced. Makes supernova_<kind>_list.
 function(supernova_extensions kind)
   cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;DECLARE;CALL" "LIBRARIES" ${ARGN})
-  file(GLOB folders CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)
-  foreach(folder ${folders})
-    get_filename_component(folder ${folder} DIRECTORY)
-    add_subdirectory(${folder})
-  endforeach()
+  supernova_add_extensions()
   get_property(names GLOBAL PROPERTY SUPERNOVA_EXTENSIONS_${kind})
   set(declares "")
   set(calls "")

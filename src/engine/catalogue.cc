@@ -48,6 +48,12 @@ base::Result<Engine*> Catalogue::find(std::string_view name) {
       base::str_cat("no engine '", name, "' here; there is: ", base::str_join(names(), ", ")));
 }
 
+void Catalogue::open_early(std::string_view name) {
+  for (const auto& entry : entries_) {
+    if (name.empty() || entry->name == name) open(*entry).status().IgnoreError();
+  }
+}
+
 std::vector<std::string> Catalogue::names() const {
   std::vector<std::string> names;
   for (const auto& entry : entries_) names.push_back(entry->name);

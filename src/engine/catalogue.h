@@ -20,6 +20,9 @@ class Catalogue {
 
   // The engine of that name, opened if need be; NOT_FOUND lists the names there are.
   base::Result<Engine*> find(std::string_view name);
+  // Opens that engine, or each that there is where the name is empty, before it is needed. A
+  // failure shows when it is.
+  void open_early(std::string_view name = {});
   std::vector<std::string> names() const;
   // The engine with the best verdict for this artefact on this device, or the reasons why none can.
   base::Result<Engine*> choose(const Artefact& artefact, const sn_device& device,

@@ -35,15 +35,29 @@ void LoaderThreads::submit(Task task) {
   wake_.notify_one();
 }
 
+void LoaderThreads::wait_for_task(std::unique_lock<std::mutex>& lock) {
+  const auto has_reason = [this] { return stopping_ || !tasks_.empty(); };
+  ++idle_;
+  // The last one to become idle waits a while, and is not the last if another got work meanwhile.
+  if (settled_ && !is_settled_ && idle_ == threads_.size() &&
+      !wake_.wait_for(lock, settle_after_, has_reason) && idle_ == threads_.size()) {
+    is_settled_ = true;
+    lock.unlock();
+    settled_();
+    lock.lock();
+  }
+  wake_.wait(lock, has_reason);
+  --idle_;
+}
+
 void LoaderThreads::work() {
   lower_priority();
   std::unique_lock lock(mutex_);
   while (true) {
-    ++idle_;
-    wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-    --idle_;
+    wait_for_task(lock);
     if (tasks_.empty()) return;
     {
+      is_settled_ = false;
       Task task = std::move(tasks_.front());
       tasks_.pop_front();
       lock.unlock();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/idle_code.h"
 #include "base/log.h"
 #include "model_config.pb.h"
 
@@ -37,7 +38,10 @@ void Reconciler::start(const LoadOptions& options, uint64_t memory_budget, size_
   std::lock_guard lock(mutex_);
   options_ = options;
   memory_budget_ = memory_budget;
-  loaders_ = std::make_unique<LoaderThreads>(threads);
+  loaders_ = std::make_unique<LoaderThreads>(threads, [] {
+    const size_t bytes = base::release_idle_code();
+    SN_LOG(Debug, "loading has ended: {} bytes of code and constants left the process", bytes);
+  });
 }
 
 void Reconciler::run_on_loader(absl::AnyInvocable<void()> task) {

@@ -11,6 +11,7 @@
 
 #include <mutex>
 
+#include "base/text.h"
 #include "telemetry/exporters.h"
 
 namespace supernova::telemetry::otlp {
@@ -54,7 +55,7 @@ FailureLog& failure_log() {
   return *log;
 }
 
-class Exporter : public SpanSink {
+class Exporter : public SpanWriter {
  public:
   Exporter(std::string url, std::unique_ptr<sdk::trace::SpanExporter> exporter,
            sdk::resource::Resource resource, const ExporterOptions& options)
@@ -66,7 +67,7 @@ class Exporter : public SpanSink {
                                                                        options.service_version)) {}
   ~Exporter() override { exporter_->Shutdown(std::chrono::seconds(1)); }
 
-  base::Status write(const std::vector<Span>& spans) override {
+  std::string write(const std::vector<Span>& spans) override {
     std::vector<std::unique_ptr<sdk::trace::Recordable>> batch;
     batch.reserve(spans.size());
     for (const Span& span : spans) {
@@ -78,9 +79,8 @@ class Exporter : public SpanSink {
     const bool in_time = exporter_->ForceFlush(timeout_);
     const std::string failure = failure_log().take();
     if (result == sdk::common::ExportResult::kSuccess && in_time && failure.empty()) return {};
-    return absl::UnavailableError(
-        base::str_cat("the collector of traces at ", url_, " did not take ", spans.size(),
-                      " spans: ", in_time ? failure : "no answer in time"));
+    return base::str_cat("the collector of traces at ", url_, " did not take ", spans.size(),
+                         " spans: ", in_time ? failure : "no answer in time");
   }
 
  private:
@@ -112,29 +112,35 @@ class Exporter : public SpanSink {
   std::unique_ptr<sdk::instrumentationscope::InstrumentationScope> scope_;
 };
 
+std::unique_ptr<Exporter> make(const ExporterOptions& options) {
+  failure_log();
+  // The library reads the rest (headers, certificates) from the OTEL_EXPORTER_OTLP_* variables.
+  opentelemetry::exporter::otlp::OtlpHttpExporterOptions http;
+  if (!options.url.empty()) {
+    const bool has_scheme = options.url.find("://") != std::string::npos;
+    http.url = has_scheme ? options.url : "http://" + options.url;
+  }
+  http.content_type = opentelemetry::exporter::otlp::HttpRequestContentType::kBinary;
+  http.timeout = options.timeout;
+  sdk::resource::ResourceAttributes attributes;
+  attributes["service.name"] = std::string("supernova");
+  attributes["service.version"] = options.service_version;
+  for (const auto& [key, value] : options.resource) attributes[key] = value;
+  auto exporter = opentelemetry::exporter::otlp::OtlpHttpExporterFactory::Create(http);
+  return std::make_unique<Exporter>(http.url, std::move(exporter),
+                                    sdk::resource::Resource::Create(attributes), options);
+}
+
 }  // namespace
 
-base::Result<std::unique_ptr<SpanSink>> make_exporter(const ExporterOptions& options) {
+extern "C" __attribute__((visibility("default"))) SpanWriter* supernova_make_exporter(
+    const ExporterOptions& options, std::string& error) {
   try {
-    failure_log();
-    // The library reads the rest (headers, certificates) from the OTEL_EXPORTER_OTLP_* variables.
-    opentelemetry::exporter::otlp::OtlpHttpExporterOptions http;
-    if (!options.url.empty()) {
-      const bool has_scheme = options.url.find("://") != std::string::npos;
-      http.url = has_scheme ? options.url : "http://" + options.url;
-    }
-    http.content_type = opentelemetry::exporter::otlp::HttpRequestContentType::kBinary;
-    http.timeout = options.timeout;
-    sdk::resource::ResourceAttributes attributes;
-    attributes["service.name"] = std::string("supernova");
-    attributes["service.version"] = options.service_version;
-    for (const auto& [key, value] : options.resource) attributes[key] = value;
-    auto exporter = opentelemetry::exporter::otlp::OtlpHttpExporterFactory::Create(http);
-    return std::make_unique<Exporter>(http.url, std::move(exporter),
-                                      sdk::resource::Resource::Create(attributes), options);
-  } catch (const std::exception& error) {
-    return absl::InternalError(base::str_cat("the exporter of traces: ", error.what()));
+    return make(options).release();
+  } catch (const std::exception& failure) {
+    error = base::str_cat("the exporter of traces: ", failure.what());
   }
+  return nullptr;
 }
 
 }  // namespace supernova::telemetry::otlp

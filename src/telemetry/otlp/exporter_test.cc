@@ -14,8 +14,6 @@
 #include "telemetry/exporters.h"
 
 namespace supernova::telemetry::otlp {
-base::Result<std::unique_ptr<SpanSink>> make_exporter(const ExporterOptions& options);
-
 namespace {
 
 using testing::AllOf;
@@ -98,7 +96,7 @@ TEST(OtlpExporter, DeliversSpansWithTheirIdentity) {
   ExporterOptions options;
   options.url = receiver.url();
   options.resource["service.name"] = "my-service";
-  auto exporter = make_exporter(options);
+  auto exporter = open_exporter("otlp", options);
   ASSERT_TRUE(exporter.ok()) << exporter.status();
   const Span span = example();
   EXPECT_TRUE((*exporter)->write({span}).ok());
@@ -117,7 +115,7 @@ TEST(OtlpExporter, SaysWhenSpansAreLost) {
   Receiver receiver("HTTP/1.1 400 Bad Request");
   ExporterOptions options;
   options.url = receiver.url();
-  auto exporter = make_exporter(options);
+  auto exporter = open_exporter("otlp", options);
   ASSERT_TRUE(exporter.ok());
   const base::Status status = (*exporter)->write({example()});
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
@@ -129,7 +127,7 @@ TEST(OtlpExporter, SaysWhenSpansAreLost) {
 TEST(OtlpExporter, ACollectorThatIsNotThereIsNamed) {
   ExporterOptions options;
   options.url = "http://127.0.0.1:1/v1/traces";
-  auto exporter = make_exporter(options);
+  auto exporter = open_exporter("otlp", options);
   ASSERT_TRUE(exporter.ok());
   const base::Status status = (*exporter)->write({example()});
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
