@@ -39,33 +39,34 @@ inline constexpr auto kWholePowers = [] {
 // has a bit for each of 64 characters.
 
 struct PortableDigits {
-  SN_DIGITS_INLINE static uint64_t load8(const char* at) {
+  [[gnu::always_inline]] static uint64_t load8(const char* at) {
     uint64_t word = 0;
     std::memcpy(&word, at, sizeof(word));
     return word;
   }
 
-  SN_DIGITS_INLINE static uint64_t count(uint64_t word) {
+  [[gnu::always_inline]] static uint64_t count(uint64_t word) {
     const uint64_t values = word ^ 0x3030303030303030U;  // 0 to 9 of digits
     const uint64_t others = ((values + 0x7676767676767676U) | values) & 0x8080808080808080U;
-    // The bytes below the lowest bit; all eight when there is none.
-    return (((others - 1) & ~others) & 0x0101010101010101U) * 0x0101010101010101U >> 56;
+    // Counts the bytes below the lowest bit; all eight when there is none.
+    const uint64_t below = (others - 1) & ~others;
+    return ((below >> 7) & 0x0101010101010101U) * 0x0101010101010101U >> 56;
   }
 
   // Of eight characters, each a digit or 0; the first is the most significant. Neighbours are
   // joined to pairs, these to fours, these to the whole.
-  SN_DIGITS_INLINE static uint64_t value(uint64_t word) {
+  [[gnu::always_inline]] static uint64_t value(uint64_t word) {
     word = (word & 0x0F0F0F0F0F0F0F0FU) * (1 + (10U << 8)) >> 8;
     word = (word & 0x00FF00FF00FF00FFU) * (1 + (100U << 16)) >> 16;
     return (word & 0x0000FFFF0000FFFFU) * (1 + (uint64_t{10000} << 32)) >> 32;
   }
 
   // Shifts what is behind the first `count` characters (1 to 8) out and zeros in before them.
-  SN_DIGITS_INLINE static uint64_t keep_first(uint64_t word, uint64_t count) {
+  [[gnu::always_inline]] static uint64_t keep_first(uint64_t word, uint64_t count) {
     return word << ((64 - 8 * count) & 63U);
   }
 
-  SN_DIGITS_INLINE static Digits read(const char* at) {
+  [[gnu::always_inline]] static Digits read(const char* at) {
     const uint64_t first = load8(at);
     const uint64_t second = load8(at + 8);
     const uint64_t first_count = count(first);
@@ -76,7 +77,7 @@ struct PortableDigits {
     return {first_count + second_count, high * kWholePowers[second_count] + low};
   }
 
-  SN_DIGITS_INLINE static uint64_t find_commas(const char* at) {
+  [[gnu::always_inline]] static uint64_t find_commas(const char* at) {
     uint64_t commas = 0;
     for (int i = 0; i < 64; i += 8) {
       constexpr uint64_t kLow = 0x7F7F7F7F7F7F7F7FU;
