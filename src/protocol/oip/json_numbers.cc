@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <charconv>
 #include <concepts>
 #include <cstdint>
 #include <cstring>
@@ -54,13 +55,14 @@ struct Decimal {
   bool negative = false;
 };
 
-// Digits behind the sixteenth of a fraction, of which there may be as many again.
-Decimal read_further_digits(Decimal number) {
-  for (int left = 16; is_digit(*number.end); ++number.end) {
-    if (left-- == 0 || number.digits >= kWholePowers[kMaxDigits - 1]) return {};
-    number.digits = number.digits * 10 + static_cast<uint64_t>(*number.end - '0');
-    --number.exponent;
-  }
+// Digits behind the sixteenth of a fraction, of which there may be fifteen more.
+SN_DIGITS_INLINE Decimal read_further_digits(Decimal number) {
+  const Digits further = PlatformDigits::read(number.end);
+  if (further.count == 16) return {};
+  if (number.digits >= kWholePowers[kMaxDigits - further.count]) return {};
+  number.digits = number.digits * kWholePowers[further.count] + further.value;
+  number.exponent -= static_cast<int>(further.count);
+  number.end += further.count;
   return number;
 }
 
@@ -125,25 +127,65 @@ SN_DIGITS_INLINE bool to_value(const Decimal& number, float& value) {
   return true;
 }
 
-// Right because one operation on two exact numbers is.
-SN_DIGITS_INLINE bool to_value(const Decimal& number, double& value) {
-  if (number.digits > uint64_t{1} << 53) return false;
-  if (number.exponent < -kMostExactPower || number.exponent > kMostExactPower) return false;
-  const auto digits = static_cast<double>(static_cast<int64_t>(number.digits));
-  const double result = number.exponent < 0 ? digits / power_of_ten(-number.exponent)
-                                            : digits * power_of_ten(number.exponent);
-  value = number.negative ? -result : result;
+// The double nearest to digits / 10^places: one that is near, put right by what it leaves of the
+// exact quotient. False where that does not decide.
+SN_DIGITS_INLINE bool divide(uint64_t digits, int places, double& value) {
+  constexpr uint64_t kHidden = uint64_t{1} << 52;  // the leading bit of a double
+  const double nearly = static_cast<double>(static_cast<int64_t>(digits)) / power_of_ten(places);
+  const uint64_t bits = std::bit_cast<uint64_t>(nearly);
+  const uint64_t shift = 1075 - (bits >> 52);
+  const uint64_t fraction = (bits & (kHidden - 1)) | kHidden;  // nearly = fraction / 2^shift
+  if (shift > 1075) return false;                              // 2^53 or more
+  // What is left is less than three times the power: the lower 64 bits have all of it.
+  const uint64_t power = kWholePowers[static_cast<size_t>(places)];
+  const uint64_t scaled = digits << (shift & 63U) & (0 - static_cast<uint64_t>(shift < 64));
+  const auto left = static_cast<int64_t>(scaled - fraction * power);
+  const auto half = static_cast<int64_t>(power / 2);
+  const int64_t step = static_cast<int64_t>(left > half) - static_cast<int64_t>(left < -half);
+  const int64_t still_left = left - step * static_cast<int64_t>(power);
+  const uint64_t right = fraction + static_cast<uint64_t>(step);
+  if (still_left >= half || still_left <= -half) return false;
+  // Below the leading bit alone, doubles are closer to each other.
+  if (right < kHidden || right >= 2 * kHidden || (right == kHidden && still_left < 0)) return false;
+  value = std::bit_cast<double>((bits & ~(kHidden - 1)) | (right & (kHidden - 1)));
   return true;
+}
+
+SN_DIGITS_INLINE bool to_value(const Decimal& number, double& value) {
+  constexpr int kMostPlaces = 18;
+  constexpr int kManyPlaces = 14;  // with these, digits are often too many for a double
+  if (number.digits > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return false;
+  double size = 0;
+  const bool is_exact = number.digits <= uint64_t{1} << 53;
+  if (number.exponent > -kManyPlaces && number.exponent <= kMostExactPower && is_exact) {
+    // One operation on two exact numbers is right.
+    const auto digits = static_cast<double>(static_cast<int64_t>(number.digits));
+    size = number.exponent < 0 ? digits / power_of_ten(-number.exponent)
+                               : digits * power_of_ten(number.exponent);
+  } else if (number.exponent >= 0 || number.exponent < -kMostPlaces || number.digits == 0 ||
+             !divide(number.digits, -number.exponent, size)) {
+    return false;
+  }
+  value = number.negative ? -size : size;
+  return true;
+}
+
+// For numbers that need more care.
+template <typename T>
+bool to_value(const char* at, const char* end, T& value) {
+  return std::from_chars(at, end, value).ec == std::errc();
 }
 
 struct Ignored {};
 SN_DIGITS_INLINE bool to_value(const Decimal&, Ignored&) { return true; }
+bool to_value(const char*, const char*, Ignored&) { return true; }
 
 // The end of the number at `at`; null when it is left to others.
 template <typename T>
 SN_DIGITS_INLINE const char* read_value(const char* at, T& value) {
   const Decimal number = read_decimal(at);
-  return number.end != nullptr && to_value(number, value) ? number.end : nullptr;
+  if (number.end == nullptr) return nullptr;
+  return to_value(number, value) || to_value(at, number.end, value) ? number.end : nullptr;
 }
 
 template <std::integral T>

@@ -33,7 +33,7 @@ std::string shortest(T value) {
 class Spellings {
  public:
   std::string next() {
-    switch (random_() % 8) {
+    switch (random_() % 10) {
       case 0:
         return any_float();
       case 1:
@@ -46,6 +46,8 @@ class Spellings {
         return fixed(6);
       case 5:
         return any_double();
+      case 6:
+        return shortest(static_cast<double>(static_cast<int64_t>(bits())) * 0x1p-62);
       default:
         return digits();
     }
