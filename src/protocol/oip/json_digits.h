@@ -14,6 +14,9 @@
 #define SN_DIGITS_TARGET gnu::target("sse4.1")
 #define SN_DIGITS_INLINE [[gnu::always_inline, SN_DIGITS_TARGET]] inline
 #else
+#ifdef __aarch64__
+#include <arm_neon.h>
+#endif
 #define SN_DIGITS_TARGET
 #define SN_DIGITS_INLINE [[gnu::always_inline]] inline
 #endif
@@ -34,7 +37,7 @@ inline constexpr auto kWholePowers = [] {
   return powers;
 }();
 
-// Both structs: read() takes the digits at `at`, where 16 characters are readable, without
+// All structs: read() takes the digits at `at`, where 16 characters are readable, without
 // branches, as their number varies from one to the next and could not be foreseen. find_commas()
 // has a bit for each of 64 characters.
 
@@ -89,6 +92,13 @@ struct PortableDigits {
   }
 };
 
+// From i on, the shuffle that moves the first i of 16 bytes to the end and zeros before them.
+alignas(32) inline constexpr auto kDigitMoves = [] {
+  std::array<uint8_t, 32> moves{};
+  for (size_t i = 0; i < moves.size(); ++i) moves[i] = static_cast<uint8_t>(i < 16 ? 0x80 : i - 16);
+  return moves;
+}();
+
 #ifdef __x86_64__
 struct Sse41Digits {
   SN_DIGITS_INLINE static __m128i load16(const void* at) {
@@ -100,11 +110,8 @@ struct Sse41Digits {
     const __m128i are_digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
     const auto others = ~static_cast<uint32_t>(_mm_movemask_epi8(are_digits));
     const auto count = static_cast<uint64_t>(__builtin_ctz(others));  // 16 without any
-    // Moves the digits to the end and zeros before them, then joins them to pairs, fours, eights.
-    alignas(32) static constexpr int8_t kMoves[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-                                                      -1, -1, -1, -1, -1, 0,  1,  2,  3,  4,  5,
-                                                      6,  7,  8,  9,  10, 11, 12, 13, 14, 15};
-    const __m128i digits = _mm_shuffle_epi8(values, load16(kMoves + count));
+    // Joined to pairs, fours, eights.
+    const __m128i digits = _mm_shuffle_epi8(values, load16(kDigitMoves.data() + count));
     const __m128i pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(10 | 1 << 8));
     const __m128i fours = _mm_madd_epi16(pairs, _mm_set1_epi32(100 | 1 << 16));
     const __m128i eights =
@@ -127,6 +134,46 @@ struct Sse41Digits {
 
 using PlatformDigits = Sse41Digits;
 inline bool has_platform_digits() { return __builtin_cpu_supports("sse4.1"); }
+#elif defined(__aarch64__)
+struct NeonDigits {
+  [[gnu::always_inline]] static uint8x16_t load16(const char* at) {
+    return vld1q_u8(reinterpret_cast<const uint8_t*>(at));
+  }
+
+  [[gnu::always_inline]] static Digits read(const char* at) {
+    const uint8x16_t values = vsubq_u8(load16(at), vdupq_n_u8('0'));
+    const uint16x8_t are_digits = vreinterpretq_u16_u8(vcleq_u8(values, vdupq_n_u8(9)));
+    // Four bits of each.
+    const uint64_t others = ~vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(are_digits, 4)), 0);
+    const auto count = static_cast<uint64_t>(std::countr_zero(others)) / 4;
+    // Joined to pairs, fours, eights.
+    const uint8x16_t digits = vqtbl1q_u8(values, vld1q_u8(kDigitMoves.data() + count));
+    const uint16x8_t pairs =
+        vpaddlq_u8(vmulq_u8(digits, vreinterpretq_u8_u16(vdupq_n_u16(10 | 1 << 8))));
+    const uint32x4_t fours =
+        vpaddlq_u16(vmulq_u16(pairs, vreinterpretq_u16_u32(vdupq_n_u32(100 | 1 << 16))));
+    const uint64x2_t eights = vpaddlq_u32(
+        vmulq_u32(fours, vreinterpretq_u32_u64(vdupq_n_u64(10000 | uint64_t{1} << 32))));
+    return {count, vgetq_lane_u64(eights, 0) * 100'000'000 + vgetq_lane_u64(eights, 1)};
+  }
+
+  [[gnu::always_inline]] static uint64_t find_commas(const char* at) {
+    const uint8x16_t low = vpaddq_u8(commas_of_16(at), commas_of_16(at + 16));
+    const uint8x16_t high = vpaddq_u8(commas_of_16(at + 32), commas_of_16(at + 48));
+    const uint8x16_t all = vpaddq_u8(low, high);
+    return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
+  }
+
+ private:
+  // A byte with one bit for each; three sums of neighbours join eight of them.
+  [[gnu::always_inline]] static uint8x16_t commas_of_16(const char* at) {
+    const uint8x16_t bits = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201U));
+    return vandq_u8(vceqq_u8(load16(at), vdupq_n_u8(',')), bits);
+  }
+};
+
+using PlatformDigits = NeonDigits;
+inline bool has_platform_digits() { return true; }
 #else
 using PlatformDigits = PortableDigits;
 inline bool has_platform_digits() { return true; }
