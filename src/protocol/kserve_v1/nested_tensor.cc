@@ -18,10 +18,11 @@ class ShapeFinder {
 
   base::Result<Shape> find() {
     do {
-      if (!levels_.empty() && !reader_.next_element(levels_.back().first)) {
+      if (!levels_.empty() && !value_due_ && !reader_.next_element(levels_.back().first)) {
         SN_TRY(close());
         continue;
       }
+      value_due_ = false;
       SN_TRY(reader_.status());
       if (!levels_.empty()) ++levels_.back().count;
       SN_TRY(reader_.peek() == '[' ? open() : scalar());
@@ -66,6 +67,14 @@ class ShapeFinder {
   base::Status scalar() {
     if (levels_.size() != shape_.size()) return ragged();
     elements_seen_ = true;
+    if (!levels_.empty()) {
+      const oip::NumberRun run = reader_.skip_numbers();
+      if (run.count > 0) {
+        levels_.back().count += static_cast<int64_t>(run.count) - 1;  // one is counted already
+        value_due_ = run.value_due;
+        return {};
+      }
+    }
     std::string_view ignored;
     reader_.skip_value(ignored);
     return reader_.status();
@@ -75,6 +84,7 @@ class ShapeFinder {
   std::vector<Level> levels_;  // the arrays that are open
   Shape shape_;
   bool elements_seen_ = false;
+  bool value_due_ = false;  // the comma before it has been read
 };
 
 // [] says nothing of the sizes inside it.

@@ -1,5 +1,6 @@
 #include "protocol/oip/json_data.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <concepts>
@@ -16,7 +17,10 @@ namespace {
 using tensor::Buffer;
 using tensor::DataType;
 
-// Calls `element` at each scalar of a nested array.
+// What is due behind the elements that have been read.
+enum class Next { kFailed, kSeparator, kValue };
+
+// Calls `element` at each scalar of a nested array; it may read further ones beside that.
 template <typename Element>
 bool walk_array(JsonReader& reader, Element&& element) {
   if (reader.peek() != '[') return reader.fail("'data' must be an array");
@@ -40,8 +44,10 @@ bool walk_array(JsonReader& reader, Element&& element) {
       reader.advance();
       opened = true;
     } else {
-      if (!element()) return false;
-      value_due = opened = false;
+      const Next next = element();
+      if (next == Next::kFailed) return false;
+      value_due = next == Next::kValue;
+      opened = false;
     }
   }
   return true;
@@ -98,6 +104,17 @@ base::Status wrong_count(int64_t expected, std::string_view got) {
       base::str_cat("the shape has ", expected, " elements, but 'data' has ", got));
 }
 
+// One element; those without room are only counted.
+template <typename T, typename Read>
+Next read_one(T* values, size_t room, int64_t& got, Read&& read) {
+  T value{};
+  if (!read(value)) return Next::kFailed;
+  if (room > 0) *values = value;
+  ++got;
+  return Next::kSeparator;
+}
+
+// `read(values, room, got)` reads an element or more to where there is room.
 template <typename T, typename Read>
 base::Result<Buffer> read_fixed(JsonReader& reader, int64_t count, Read&& read) {
   // An element takes at least one character and what separates it from the next.
@@ -109,11 +126,8 @@ base::Result<Buffer> read_fixed(JsonReader& reader, int64_t count, Read&& read) 
   T* const values = reinterpret_cast<T*>(buffer.data());
   int64_t got = 0;
   const bool read_all = walk_array(reader, [&] {
-    T value{};
-    if (!read(value)) return false;
-    if (got < count) values[got] = value;
-    ++got;
-    return true;
+    const int64_t room = std::max<int64_t>(0, count - got);
+    return read(values + (count - room), static_cast<size_t>(room), got);
   });
   if (!read_all) return reader.status();
   if (got != count) return wrong_count(count, std::to_string(got));
@@ -122,7 +136,19 @@ base::Result<Buffer> read_fixed(JsonReader& reader, int64_t count, Read&& read) 
 
 template <typename T>
 base::Result<Buffer> read_numbers(JsonReader& reader, DataType type, int64_t count) {
-  return read_fixed<T>(reader, count, [&](T& value) { return read_value(reader, type, value); });
+  return read_fixed<T>(reader, count, [&](T* values, size_t room, int64_t& got) {
+    const NumberRun run = reader.read_numbers(values, room);
+    got += static_cast<int64_t>(run.count);
+    if (run.count > 0) return run.value_due ? Next::kValue : Next::kSeparator;
+    return read_one(values, room, got, [&](T& value) { return read_value(reader, type, value); });
+  });
+}
+
+base::Result<Buffer> read_bools(JsonReader& reader, int64_t count) {
+  return read_fixed<uint8_t>(reader, count, [&](uint8_t* values, size_t room, int64_t& got) {
+    return read_one(values, room, got,
+                    [&](uint8_t& value) { return read_bool_value(reader, value); });
+  });
 }
 
 // {"b64": "..."}
@@ -145,9 +171,10 @@ base::Result<Buffer> read_strings(JsonReader& reader, int64_t count, Strings str
   int64_t got = 0;
   const bool read_all = walk_array(reader, [&] {
     const bool is_base64 = strings == Strings::kTextOrBase64 && reader.peek() == '{';
-    if (!(is_base64 ? read_base64(reader, element) : reader.read_string(element))) return false;
+    const bool is_read = is_base64 ? read_base64(reader, element) : reader.read_string(element);
+    if (!is_read) return Next::kFailed;
     if (got++ < count) tensor::pack_bytes(packed, element);
-    return true;
+    return Next::kSeparator;
   });
   if (!read_all) return reader.status();
   if (got != count) return wrong_count(count, std::to_string(got));
@@ -164,8 +191,7 @@ base::Result<Buffer> read_json_data(JsonReader& reader, DataType type, int64_t c
                                     Strings strings) {
   switch (type) {
     case DataType::kBool:
-      return read_fixed<uint8_t>(reader, count,
-                                 [&](uint8_t& value) { return read_bool_value(reader, value); });
+      return read_bools(reader, count);
     case DataType::kUint8:
       return read_numbers<uint8_t>(reader, type, count);
     case DataType::kUint16:

@@ -233,8 +233,9 @@ bool JsonReader::skip_value(std::string_view& raw) {
   const char* const start = at_;
   std::string open;  // the closing brackets due, innermost last
   bool first = false;
+  bool value_due = true;  // the comma before it has been read
   do {
-    if (!open.empty()) {
+    if (!value_due) {
       const bool more = open.back() == '}' ? next_member(first, scratch_) : next_element(first);
       if (!ok()) return false;
       if (!more) {
@@ -242,7 +243,15 @@ bool JsonReader::skip_value(std::string_view& raw) {
         continue;
       }
     }
+    value_due = false;
     const char c = peek();
+    if (!open.empty() && open.back() == ']' && (c == '-' || is_digit(c))) {
+      const NumberRun run = skip_numbers();
+      if (run.count > 0) {
+        value_due = run.value_due;
+        continue;
+      }
+    }
     if (c == '{' || c == '[') {
       if (open.size() >= kMaxDepth) return fail("more than 100 levels of nesting");
       open += c == '{' ? '}' : ']';

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "protocol/oip/json_numbers.h"
 
 namespace supernova::protocol::oip {
 
@@ -27,6 +28,7 @@ class JsonReader {
   // Past a character seen by peek().
   void advance() { ++at_; }
   size_t remaining() const { return static_cast<size_t>(end_ - at_); }
+  std::string_view rest() const { return {at_, remaining()}; }
 
   // for (bool first = true; reader.next_member(first, key);) { read or skip the value }
   // Reads `{`, `,` or `}` and the key. False after the last member, or on an error.
@@ -39,6 +41,12 @@ class JsonReader {
   bool read_bool(bool& out);
   // A number as it is written; `whole` when it has neither fraction nor exponent.
   bool read_number(std::string_view& token, bool& whole);
+  // Where an element of an array is due: the plain numbers that come next, which may be none.
+  template <typename T>
+  NumberRun read_numbers(T* values, size_t room) {
+    return take(read_number_run(rest(), values, room));
+  }
+  NumberRun skip_numbers() { return take(skip_number_run(rest())); }
   // Any value, checked to its end; `raw` is its text.
   bool skip_value(std::string_view& raw);
   bool at_end();  // nothing but white space is left
@@ -49,6 +57,10 @@ class JsonReader {
   base::Status status() const;
 
  private:
+  NumberRun take(const NumberRun& run) {
+    at_ += run.size;
+    return run;
+  }
   bool read_escape(std::string& out);
   bool read_hex4(uint32_t& code);
   bool read_literal(std::string_view literal);

@@ -23,9 +23,13 @@ base::Status needs_binary(const Tensor& output, std::string_view why) {
 
 // Longer than the shortest text of any number.
 constexpr size_t kMaxDigits = 32;
+// What most numbers take, with a comma: more or less one allocation for all.
+template <typename T>
+constexpr size_t kUsualDigits = std::is_floating_point_v<T> ? 4 + 2 * sizeof(T) : 3 + sizeof(T);
 
 template <typename T>
 base::Status append_numbers(std::string& out, const Tensor& output, size_t first, size_t count) {
+  out.reserve(out.size() + count * kUsualDigits<T>);
   char block[64 * kMaxDigits];
   char* at = block;
   for (size_t i = 0; i < count; ++i) {
