@@ -106,7 +106,9 @@ base::Status serve(ServeOptions& options) {
   service.set_tracer(tracer.get());
   if (options.allow_client_shm) service.set_shared_memory(&shared_memory);
   // Ports first: a port in use is known at once, not after minutes of loading.
-  SN_ASSIGN(const auto front_ends, FrontEnds::open(options, service));
+  SN_ASSIGN(const auto front_ends, FrontEnds::open(options, service, [&house](auto& out) {
+              write_artefact_metrics(house.artefacts, out);
+            }));
   SN_TRY(load_models(options, manager, house.models));
   service.set_ready(true);
   std::printf("ready %s\n", front_ends->addresses().c_str());
@@ -120,6 +122,7 @@ base::Status serve(ServeOptions& options) {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   front_ends->drain(std::chrono::steady_clock::now() +
                     std::chrono::seconds(options.exit_timeout_seconds));
+  house.artefacts.stop();
   house.models.drain();
   return {};
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -36,16 +38,25 @@ struct ModelDescription {
 struct ImportedModel {
   Artefact artefact;
   ModelDescription description;
+  // Every file that the artefact was made from or refers to; empty = the importer doesn't say, so
+  // that any file beside the model may count.
+  std::vector<std::string> sources;
 };
 
 // Turns a MODEL path (file or folder of any supported format, recognised by content) into an
-// artefact. apps/ wires it to import/. Thread-safe.
+// artefact. apps/ wires it to import/ and compile/. Thread-safe.
 class ArtefactProvider {
  public:
   virtual ~ArtefactProvider() = default;
   // Whether `path` looks like a model of a supported format, by its content; reads little of it.
   virtual bool recognises(const std::string& path) const = 0;
   virtual base::Result<ImportedModel> provide(const std::string& path, const Options& options) = 0;
+  // The same model in a form that the engine of that name opens faster and with less memory, if
+  // there is one. May take as long as a load.
+  virtual std::optional<Artefact> prepare(const ImportedModel& /*model*/,
+                                          std::string_view /*engine*/, const Options& /*options*/) {
+    return std::nullopt;
+  }
 };
 
 }  // namespace supernova::tensor

@@ -201,8 +201,13 @@ base::Result<tensor::ImportedModel> import_checked(std::string_view content,
   SN_ASSIGN(changes.constant_initializers, initializers_are_constant(summary, options));
   SN_TRY(describe_inputs(summary, changes.constant_initializers, description));
   SN_TRY(describe_outputs(summary, changes.zipmaps, description));
-  SN_ASSIGN(const uint64_t external, check_external_data(summary.external, folder_of(file)));
-  description.byte_size = content.size() + external;
+  SN_ASSIGN(const auto external, check_external_data(summary.external, folder_of(file)));
+  description.byte_size = content.size();
+  out.sources.push_back(file);
+  for (const DataFile& data : external) {
+    description.byte_size += data.size;
+    out.sources.push_back(data.path);
+  }
   out.artefact.format = "onnx";
   out.artefact.path = file;
   if (changes.any()) {
@@ -254,6 +259,13 @@ class OnnxImporter final : public Importer {
     if (fs::is_directory(file, error)) return several_models(file);
     SN_ASSIGN(const ModelFile model, ModelFile::open(file, ModelFile::Mode::kRead));
     return import_content(model.bytes(), file, options);
+  }
+
+  // Below this size it is read, not mapped, and the walk over it is bounds-checked.
+  bool is_light(const std::string& file) const override {
+    std::error_code error;
+    const auto size = fs::file_size(file, error);
+    return error || size < ModelFile::kReadBelow;
   }
 };
 
