@@ -23,6 +23,15 @@ tensor::ImportedModel with_payload(tensor::ImportedModel model, const CacheEntry
 // refused to prepare, a blank and why.
 constexpr char kRefused = ' ';
 
+// The option prepare=always|never, of the command line or the model's configuration.
+bool wants_prepared(const tensor::Options& options, bool by_size) {
+  const auto option = options.find("prepare");
+  if (option == options.end()) return by_size;
+  if (option->second == "always" || option->second == "never") return option->second == "always";
+  SN_LOG(Warning, "option prepare is '{}'; it is 'always' or 'never'", option->second);
+  return by_size;
+}
+
 }  // namespace
 
 void CachedProvider::configure(ProviderOptions options) {
@@ -125,9 +134,9 @@ std::optional<tensor::Artefact> CachedProvider::prepare(const tensor::ImportedMo
                                                         const tensor::Options& options) {
   // Without its files or its content there is nothing to know it by.
   const bool known = !model.sources.empty() || !model.artefact.digest.empty();
-  if (model.description.byte_size < options_.prepare_from || !known || !cache_->ready()) {
-    return std::nullopt;
-  }
+  const bool wanted =
+      wants_prepared(options, model.description.byte_size >= options_.prepare_from);
+  if (!wanted || !known || !cache_->ready()) return std::nullopt;
   const auto engine = engines_.find(engine_name);
   if (!engine.ok() || !(*engine)->can_compile()) return std::nullopt;
   std::vector<DigestedFile> files;

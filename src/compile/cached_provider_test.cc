@@ -329,9 +329,11 @@ TEST_F(CachedProviderTest, PreparesOnlyWhatPays) {
   model_ = provider_->provide(path, {});
   ASSERT_TRUE(model_.ok());
   EXPECT_FALSE(provider_->prepare(*model_, "no-such-engine", {}));
+  EXPECT_FALSE(provider_->prepare(*model_, "onnxruntime", {{"prepare", "never"}}));
   options_.prepare_from = model_->description.byte_size + 1;
   start();
   EXPECT_FALSE(provider_->prepare(*model_, "onnxruntime", {}));
+  EXPECT_TRUE(provider_->prepare(*model_, "onnxruntime", {{"prepare", "always"}}));
   options_.prepare_from = 0;
   options_.cache_bytes = 0;
   start();

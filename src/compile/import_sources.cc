@@ -42,6 +42,7 @@ ImportSources::ImportSources(const FileDigests& digests,
   base::Result<std::vector<DigestedFile>> files = digests.digest_all(file_);
   if (!files.ok()) return;
   files_ = *std::move(files);
+  own_files_ = static_cast<ptrdiff_t>(files_.size());
   KeyBuilder key;
   key.add("import").add(producer).add(choice.importer->format());
   key.add(base::str_cat(choice.importer->version())).add(options);
@@ -70,7 +71,9 @@ std::vector<std::string> ImportSources::names_of(const tensor::ImportedModel& mo
   }
   std::vector<std::string> names;
   for (const std::string& source : model.sources) {
-    if (known(source) != nullptr) continue;
+    const bool own = std::any_of(files_.begin(), files_.begin() + own_files_,
+                                 [&](const DigestedFile& file) { return file.path == source; });
+    if (own) continue;
     const std::string relative = fs::path(source).lexically_relative(folder_).string();
     const bool inside = !relative.empty() && !relative.starts_with("..");
     names.push_back(inside ? relative : source);

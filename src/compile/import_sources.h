@@ -23,7 +23,7 @@ class ImportSources {
 
   // Where the names of the files are kept; "" = nowhere.
   std::string names_key() const;
-  // The names under which imported_files() are found again, wherever the model lies.
+  // The files that the import used beside the model itself, by names that a moved model keeps.
   std::vector<std::string> names_of(const tensor::ImportedModel& model) const;
 
   // Before the import, with the names as they were kept: the key to look under.
@@ -45,6 +45,7 @@ class ImportSources {
   const int64_t looked_at_ns_;
   std::string base_key_;               // "" = nothing can be kept
   std::vector<DigestedFile> files_;    // as they were before the import
+  ptrdiff_t own_files_ = 0;            // how many of them are the model itself
   base::Result<std::string> listing_;  // of the folder, before the import
   uint64_t byte_size_ = 0;
 };

@@ -49,7 +49,7 @@ class FakeImporter final : public import::Importer {
   }
 
   bool is_light(const std::string& file) const override {
-    return read(file).find("light") != kNone;
+    return std::filesystem::is_regular_file(file) && read(file).find("light") != kNone;
   }
 
   base::Result<tensor::ImportedModel> import(const std::string& file,
