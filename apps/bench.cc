@@ -118,7 +118,7 @@ base::Status open_in_process(const BenchOptions& options, const std::string& arg
   SN_TRY(house.open(options.model_options));
   SN_ASSIGN(const model::LoadOptions load, options.model_options.load_options());
   SN_ASSIGN(const model::VersionSource source, model::source_from_argument(argument));
-  SN_TRY(model.open(source.path, house.importers, house.engines, load.engine, load.options));
+  SN_TRY(model.open(source.path, house.artefacts, house.engines, load.engine, load.options));
   SN_ASSIGN(std::vector<Tensor> inputs, bench_inputs(options, model.inputs(), model.inputs()));
   model.set_inputs(std::move(inputs));
   // An input that does not fit is told once, not counted thousands of times.

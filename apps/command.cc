@@ -37,6 +37,7 @@ void ModelOptions::add_to(CLI::App& command) {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->take_all();
+  artefacts.add_to(command);
 }
 
 base::Result<model::LoadOptions> ModelOptions::load_options() const {
@@ -58,6 +59,7 @@ base::Result<model::LoadOptions> ModelOptions::load_options() const {
 }
 
 base::Status House::open(const ModelOptions& options) {
+  artefacts.configure(options.artefacts.provider_options(options.engine_libraries));
   import::register_importers(importers);
   engine::register_builtin_engines(engines);
   for (const std::string& library : options.engine_libraries) {

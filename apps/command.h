@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "artefact_options.h"
 #include "base/status.h"
+#include "compile/cached_provider.h"
 #include "engine/catalogue.h"
 #include "import/importer.h"
 #include "model/model_manager.h"
@@ -21,6 +23,7 @@ struct ModelOptions {
   std::string device = "cpu";
   std::vector<std::string> engine_libraries;
   std::vector<std::string> options;  // KEY=VALUE
+  ArtefactOptions artefacts;
 
   void add_to(CLI::App& command);
   base::Result<model::LoadOptions> load_options() const;
@@ -30,7 +33,8 @@ struct ModelOptions {
 struct House {
   import::ImporterRegistry importers;
   engine::Catalogue engines;
-  model::ModelManager models{importers, engines};
+  compile::CachedProvider artefacts{importers, engines};
+  model::ModelManager models{artefacts, engines};
 
   // Registers what is built in and the engine libraries asked for.
   base::Status open(const ModelOptions& options);

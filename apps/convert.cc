@@ -19,15 +19,13 @@ struct ConvertOptions {
   std::string path;
   std::string output;
   std::vector<std::string> input_shapes;  // NAME=1,3,224,224
-  std::vector<std::string> options;       // KEY=VALUE
+  ModelOptions common;                    // of which --option and the cache's are offered
   bool analyze = false;
   bool json = false;
 };
 
 base::Result<tensor::Options> import_options(const ConvertOptions& options) {
-  ModelOptions common;
-  common.options = options.options;
-  SN_ASSIGN(model::LoadOptions load, common.load_options());
+  SN_ASSIGN(model::LoadOptions load, options.common.load_options());
   for (const std::string& shape : options.input_shapes) {
     const size_t equals = shape.rfind('=');
     if (equals == std::string::npos || equals == 0) {
@@ -78,14 +76,16 @@ base::Status copy_whole(const fs::path& from, const fs::path& to) {
 }
 
 base::Status write_model(const tensor::ImportedModel& model, const std::string& output) {
-  const fs::path source = fs::path(model.description.file).parent_path();
-  const fs::path target = fs::path(output).parent_path();
-  // Weights first: the model never stands without them.
-  for (const std::string& name : model.description.external_files) {
-    const fs::path copy = target / name;
+  // An ONNX model's other files are weights, which it finds by their place beside it. First, so
+  // that the model never stands without them.
+  const std::string& file = model.description.file;
+  for (const std::string& source : model.sources) {
+    if (model.description.format != "onnx" || source == file) continue;
+    const fs::path place = fs::path(source).lexically_relative(fs::path(file).parent_path());
+    const fs::path copy = fs::path(output).parent_path() / place;
     std::error_code ignored;  // a folder that can't be made shows when the file is written
-    if (fs::path(name).has_parent_path()) fs::create_directories(copy.parent_path(), ignored);
-    SN_TRY(copy_whole(source / name, copy));
+    if (place.has_parent_path()) fs::create_directories(copy.parent_path(), ignored);
+    SN_TRY(copy_whole(source, copy));
   }
   if (model.artefact.bytes.size() > 0) return write_file(output, model.artefact.bytes.view());
   return copy_whole(model.artefact.path, output);
@@ -162,8 +162,8 @@ int convert(const ConvertOptions& options) {
   const auto given = import_options(options);
   if (!given.ok()) return finish(given.status());
   House house;
-  if (const base::Status status = house.open({}); !status.ok()) return finish(status);
-  const auto model = house.importers.provide(options.path, *given);
+  if (const base::Status status = house.open(options.common); !status.ok()) return finish(status);
+  const auto model = house.artefacts.provide(options.path, *given);
   if (options.analyze) return print_analysis(model, options.json);
   if (!model.ok()) return finish(model.status());
   if (const base::Status status = write_model(*model, options.output); !status.ok()) {
@@ -200,10 +200,11 @@ void add_convert(CLI::App& app, int& exit_code) {
       ->take_all();
   command->add_flag("--analyze", options->analyze,
                     "Write nothing; list every operator that can't be converted");
-  command->add_option("--option", options->options, "Importer option; may be repeated")
+  command->add_option("--option", options->common.options, "Importer option; may be repeated")
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->take_all();
+  options->common.artefacts.add_to(*command);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &exit_code] { exit_code = convert(*options); });
 }

@@ -17,10 +17,14 @@ namespace supernova::apps {
 
 class FrontEnds {
  public:
+  using Collector = protocol::metrics::MetricsHandler::Collector;
+
   // Opens every port, or none: the error says which could not be had. FAILED_PRECONDITION where a
-  // port would be open to others without protection. `service` must outlive it.
+  // port would be open to others without protection. `service` must outlive it, as must what
+  // `collector` writes metrics of.
   static base::Result<std::unique_ptr<FrontEnds>> open(const ServeOptions& options,
-                                                       service::Service& service);
+                                                       service::Service& service,
+                                                       Collector collector);
   // "http=127.0.0.1:8000 grpc=127.0.0.1:8001 metrics=127.0.0.1:8002"
   std::string addresses() const;
   // Takes nothing new, finishes what is in progress until the deadline.

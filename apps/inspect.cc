@@ -33,7 +33,7 @@ base::Result<Inspection> look_into(const InspectOptions& options) {
   const base::Status status = house.models.load({"model", 1, options.path}, load);
   if (!status.ok()) {
     // A model that nothing here runs can still be described, if it can be imported.
-    SN_ASSIGN(tensor::ImportedModel imported, house.importers.provide(options.path, load.options));
+    SN_ASSIGN(tensor::ImportedModel imported, house.artefacts.provide(options.path, load.options));
     tensor::ModelDescription& described = imported.description;
     return Inspection{
         described, described.inputs, described.outputs, "", std::string(base::message(status)), ""};

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <exception>
+#include <string_view>
 
 #include "base/log.h"
 #include "command.h"
@@ -24,6 +25,9 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == supernova::apps::kWorkerCommand) {
+    return supernova::apps::import_worker();
+  }
   int exit_code = 0;
   CLI::App app{"Supernova serves any framework's trained model over REST and gRPC.", "supernova"};
   app.set_version_flag("--version", "supernova " SUPERNOVA_VERSION);

@@ -83,7 +83,10 @@ base::Status load_models(const ServeOptions& options, const model::ManagerOption
 base::Result<std::unique_ptr<FrontEnds>> open_front_ends(const ServeOptions& options,
                                                          const model::ManagerOptions& manager,
                                                          House& house, service::Service& service) {
-  auto opening = std::async(std::launch::async, [&] { return FrontEnds::open(options, service); });
+  auto opening = std::async(std::launch::async, [&] {
+    return FrontEnds::open(options, service,
+                           [&house](auto& out) { write_artefact_metrics(house.artefacts, out); });
+  });
   const bool loads_later = manager.models.empty() && manager.load_at_start.empty() &&
                            manager.control == model::ControlMode::kExplicit;
   if (!loads_later) house.engines.open_early(options.model.engine);
@@ -132,6 +135,7 @@ base::Status serve(ServeOptions& options) {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   front_ends->drain(std::chrono::steady_clock::now() +
                     std::chrono::seconds(options.exit_timeout_seconds));
+  house.artefacts.stop();
   house.models.drain();
   return {};
 }

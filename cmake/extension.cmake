@@ -37,7 +37,7 @@ function(supernova_test name)
     set(ARG_TIMEOUT 300)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT
-    "SUPERNOVA_BINARY=${CMAKE_BINARY_DIR}/bin/supernova;SUPERNOVA_SOURCE_DIR=${CMAKE_SOURCE_DIR};SUPERNOVA_BUILD_DIR=${CMAKE_BINARY_DIR};${ARG_ENVIRONMENT}")
+    "SUPERNOVA_BINARY=${CMAKE_BINARY_DIR}/bin/supernova;SUPERNOVA_SOURCE_DIR=${CMAKE_SOURCE_DIR};SUPERNOVA_BUILD_DIR=${CMAKE_BINARY_DIR};SUPERNOVA_CACHE_DIR=${CMAKE_BINARY_DIR}/test-cache;${ARG_ENVIRONMENT}")
 endfunction()
 
 # An extension folder. With a non-empty REQUIRES the folder skips itself with that one line. With MODULE it

@@ -253,7 +253,8 @@ typedef struct sn_run {
   void* ctx;
 } sn_run;
 
-/* Receives what compile makes: files by relative name. Returns SN_OK to go on. */
+/* Receives what compile makes: files by relative name. A lone file, <anything>.<format>, is an
+ * artefact of that format, which model_open takes. Returns SN_OK to go on. */
 typedef struct sn_sink {
   size_t size;
   void* ctx;

@@ -20,4 +20,14 @@ std::optional<std::array<unsigned char, 32>> Sha256Sum::finish() {
   return sum;
 }
 
+std::string Sha256Sum::finish_hex() {
+  std::string text;
+  const auto sum = finish();
+  if (!sum) return text;
+  for (const unsigned char byte : *sum) {
+    for (const int shift : {4, 0}) text += "0123456789abcdef"[(byte >> shift) & 15];
+  }
+  return text;
+}
+
 }  // namespace supernova::base

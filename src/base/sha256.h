@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 
 struct evp_md_ctx_st;
 
@@ -16,6 +17,8 @@ class Sha256Sum {
   void add(const void* data, size_t size);
   // Once. Nothing when OpenSSL computes none here.
   std::optional<std::array<unsigned char, 32>> finish();
+  // The same as 64 hexadecimal digits; "" when there is none.
+  std::string finish_hex();
 
  private:
   std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;

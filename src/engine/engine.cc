@@ -154,6 +154,23 @@ base::Status read_signatures(ModelHandle& handle) {
   return {};
 }
 
+// An Engine::Sink as the ABI wants it.
+struct SinkAdapter {
+  const Engine::Sink& sink;
+  base::Status status;
+
+  static int32_t write(void* ctx, const char* name, const void* data, size_t byte_size) {
+    auto& self = *static_cast<SinkAdapter*>(ctx);
+    if (!self.status.ok()) return static_cast<int32_t>(self.status.code());
+    if (name == nullptr || (data == nullptr && byte_size > 0)) {
+      self.status = absl::InternalError("the engine hands over a file without a name or content");
+    } else {
+      self.status = self.sink(name, {static_cast<const std::byte*>(data), byte_size});
+    }
+    return static_cast<int32_t>(self.status.code());
+  }
+};
+
 }  // namespace
 
 sn_artefact to_abi(const Artefact& artefact) {
@@ -290,6 +307,26 @@ base::Result<std::unique_ptr<Model>> Engine::open_model(const Artefact& artefact
   std::unique_ptr<Model> model(new Model);
   model->handle_ = std::move(handle);
   return model;
+}
+
+bool Engine::can_compile() const { return handle_->api.compile != nullptr; }
+
+base::Status Engine::compile(const Artefact& artefact, const sn_device& device,
+                             const Options& options, const Sink& sink) {
+  const std::string what = base::str_cat("engine '", name(), "'");
+  if (!can_compile()) {
+    return absl::UnimplementedError(base::str_cat(what, " does not compile ahead of time"));
+  }
+  const sn_artefact given = to_abi(artefact);
+  const OptionList list(options);
+  SinkAdapter adapter{sink, {}};
+  const sn_sink to{sizeof(sn_sink), &adapter, &SinkAdapter::write};
+  ErrorSlot error;
+  const base::Status status = error.check(
+      handle_->api.compile(handle_->engine, &given, &device, list.get(), &to, error.get()), what,
+      "compile");
+  // What the sink said tells more than the engine's report of it.
+  return adapter.status.ok() ? status : adapter.status;
 }
 
 const std::vector<Signature>& Model::signatures() const { return handle_->signatures; }

@@ -4,8 +4,11 @@
 
 #include <supernova/engine.h>
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -96,6 +99,15 @@ class Engine {
   base::Result<Verdict> can_run(const Artefact& artefact, const sn_device& device,
                                 const Options& options);
   base::Result<std::unique_ptr<Model>> open_model(const Artefact& artefact, const Options& options);
+
+  // Whether it compiles ahead of time at all.
+  bool can_compile() const;
+  // Takes a file that was made, by its relative name; an error ends the compilation.
+  using Sink = std::function<base::Status(std::string_view, std::span<const std::byte>)>;
+  // Makes of the artefact what this engine opens faster on that device, as files. A lone file
+  // called <anything>.<format> is an artefact of that format. UNIMPLEMENTED without can_compile().
+  base::Status compile(const Artefact& artefact, const sn_device& device, const Options& options,
+                       const Sink& sink);
 
  private:
   std::shared_ptr<EngineHandle> handle_;

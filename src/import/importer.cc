@@ -16,8 +16,7 @@ bool ImporterRegistry::recognises(const std::string& path) const {
                      [&](const auto& importer) { return !importer->recognise(path).empty(); });
 }
 
-base::Result<tensor::ImportedModel> ImporterRegistry::provide(const std::string& path,
-                                                              const tensor::Options& options) {
+base::Result<ImporterRegistry::Choice> ImporterRegistry::choose(const std::string& path) const {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -34,25 +33,36 @@ base::Result<tensor::ImportedModel> ImporterRegistry::provide(const std::string&
   if (!folder && std::filesystem::file_size(path, error) == 0 && !error) {
     return absl::InvalidArgumentError(base::str_cat("model file '", path, "' is empty"));
   }
-  const Importer* chosen = nullptr;
-  std::string chosen_file;
+  Choice choice;
   for (const auto& importer : importers_) {
     std::string file = importer->recognise(path);
     if (file.empty()) continue;
-    if (chosen != nullptr) {
-      return absl::InvalidArgumentError(
-          base::str_cat("'", path, "' holds two models: ", chosen->format(), " (", chosen_file,
-                        ") and ", importer->format(), " (", file, "); name the file you mean"));
+    if (choice.importer != nullptr) {
+      return absl::InvalidArgumentError(base::str_cat(
+          "'", path, "' holds two models: ", choice.importer->format(), " (", choice.file, ") and ",
+          importer->format(), " (", file, "); name the file you mean"));
     }
-    chosen = importer.get();
-    chosen_file = std::move(file);
+    choice = {importer.get(), std::move(file)};
   }
-  if (chosen == nullptr) {
+  if (choice.importer == nullptr) {
     return absl::InvalidArgumentError(
         base::str_cat("'", path, "' is not a model of a supported format (by content: ",
                       base::str_join(formats(), ", "), "); the file may be incomplete"));
   }
-  return chosen->import(chosen_file, options);
+  return choice;
+}
+
+const Importer* ImporterRegistry::find(std::string_view format) const {
+  for (const auto& importer : importers_) {
+    if (importer->format() == format) return importer.get();
+  }
+  return nullptr;
+}
+
+base::Result<tensor::ImportedModel> ImporterRegistry::provide(const std::string& path,
+                                                              const tensor::Options& options) {
+  SN_ASSIGN(const Choice choice, choose(path));
+  return choice.importer->import(choice.file, options);
 }
 
 std::vector<std::string> ImporterRegistry::formats() const {

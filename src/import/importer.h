@@ -31,14 +31,29 @@ class Importer {
                                                      const tensor::Options& options) const = 0;
   // Sorted by name; empty for a format that needs no conversion.
   virtual std::vector<SupportedOperator> operators() const { return {}; }
+  // Goes up with every change after which import() gives another artefact for the same file: what
+  // the cache on disk holds is made again.
+  virtual int version() const { return 1; }
+  // Whether import() of `file` may run inside a server: every access is bounds-checked, nothing is
+  // mapped, nothing is converted, and it takes milliseconds. Others run in a worker process
+  // (docs/adr/0010).
+  virtual bool is_light(const std::string& /*file*/) const { return false; }
 };
 
 class ImporterRegistry final : public tensor::ArtefactProvider {
  public:
   void add(std::unique_ptr<Importer> importer);
   bool recognises(const std::string& path) const override;
-  // Refuses: a path that doesn't exist or can't be read, unknown content (the formats there are),
-  // and content of two formats at once (both names).
+  struct Choice {
+    const Importer* importer = nullptr;
+    std::string file;  // as its recognise() returned it
+  };
+  // Who imports `path`. Refuses: a path that doesn't exist or can't be read, unknown content (the
+  // formats there are), and content of two formats at once (both names).
+  base::Result<Choice> choose(const std::string& path) const;
+  // Null when there is none.
+  const Importer* find(std::string_view format) const;
+  // Imports what choose() finds, in this process.
   base::Result<tensor::ImportedModel> provide(const std::string& path,
                                               const tensor::Options& options) override;
   std::vector<std::string> formats() const;

@@ -18,12 +18,8 @@ constexpr size_t kPiece = 1 << 18;
 constexpr size_t kMaxFiles = 100'000;
 
 base::Result<std::string> hex(base::Sha256Sum& sum) {
-  const auto digest = sum.finish();
-  if (!digest) return absl::InternalError("OpenSSL computes no SHA-256 here");
-  std::string text;
-  for (const unsigned char byte : *digest) {
-    for (const int shift : {4, 0}) text += "0123456789abcdef"[(byte >> shift) & 15];
-  }
+  std::string text = sum.finish_hex();
+  if (text.empty()) return absl::InternalError("OpenSSL computes no SHA-256 here");
   return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "base/log.h"
 #include "model/config_resolve.h"
@@ -15,6 +16,7 @@ struct VersionOpener::Opened {
   std::vector<std::string> warnings;
   tensor::ImportedModel imported;
   engine::Engine* engine = nullptr;
+  std::optional<engine::Artefact> prepared;  // what the engine opens faster
   std::unique_ptr<engine::Model> model;
   std::vector<std::unique_ptr<engine::Session>> sessions;
 };
@@ -139,13 +141,24 @@ base::Status VersionOpener::import(const ModelVersion& version, const ModelPlan&
   if (opened.engine == nullptr) {
     SN_ASSIGN(opened.engine, catalogue_.choose(opened.imported.artefact, kCpu, opened.options));
   }
+  opened.prepared = provider_.prepare(opened.imported, opened.engine->name(), opened.options);
   return {};
+}
+
+base::Result<std::unique_ptr<engine::Model>> VersionOpener::open_model(Opened& opened) {
+  if (opened.prepared) {
+    auto model = opened.engine->open_model(*opened.prepared, opened.options);
+    if (model.ok()) return model;
+    SN_LOG(Warning, "model file '{}': what was prepared of it can't be opened: {}",
+           opened.imported.description.file, base::message(model.status()));
+  }
+  return opened.engine->open_model(opened.imported.artefact, opened.options);
 }
 
 base::Status VersionOpener::open_session(Opened& opened) const {
   const auto open = [&]() -> base::Status {
     if (opened.model == nullptr) {
-      SN_ASSIGN(opened.model, opened.engine->open_model(opened.imported.artefact, opened.options));
+      SN_ASSIGN(opened.model, open_model(opened));
     }
     SN_ASSIGN(auto session, opened.model->open_session(kCpu, opened.options));
     opened.sessions.push_back(std::move(session));

@@ -1,6 +1,7 @@
 // Opens one version of a model: import, engine, session, configuration, first run. Thread-safe.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "engine/catalogue.h"
@@ -31,6 +32,7 @@ class VersionOpener {
                                              const LoadOptions& options) const;
   base::Status import(const ModelVersion& version, const ModelPlan& plan,
                       const LoadOptions& options, Opened& opened) const;
+  static base::Result<std::unique_ptr<engine::Model>> open_model(Opened& opened);
   base::Status open_session(Opened& opened) const;
 
   tensor::ArtefactProvider& provider_;

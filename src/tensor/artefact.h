@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -27,7 +29,6 @@ struct ModelDescription {
   std::string version;                       // of the format: "IR 8, opset 17, ai.onnx.ml 3"
   std::string file;                          // the model file itself
   uint64_t byte_size = 0;                    // with external data
-  std::vector<std::string> external_files;   // weights beside `file`, relative to its folder
   std::map<std::string, int64_t> operators;  // "Conv" or "domain:Op" -> count, subgraphs included
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
@@ -37,16 +38,25 @@ struct ModelDescription {
 struct ImportedModel {
   Artefact artefact;
   ModelDescription description;
+  // Every file that the artefact was made from or refers to; empty = the importer doesn't say, so
+  // that any file beside the model may count.
+  std::vector<std::string> sources;
 };
 
 // Turns a MODEL path (file or folder of any supported format, recognised by content) into an
-// artefact. apps/ wires it to import/. Thread-safe.
+// artefact. apps/ wires it to import/ and compile/. Thread-safe.
 class ArtefactProvider {
  public:
   virtual ~ArtefactProvider() = default;
   // Whether `path` looks like a model of a supported format, by its content; reads little of it.
   virtual bool recognises(const std::string& path) const = 0;
   virtual base::Result<ImportedModel> provide(const std::string& path, const Options& options) = 0;
+  // The same model in a form that the engine of that name opens faster and with less memory, if
+  // there is one. May take as long as a load.
+  virtual std::optional<Artefact> prepare(const ImportedModel& /*model*/,
+                                          std::string_view /*engine*/, const Options& /*options*/) {
+    return std::nullopt;
+  }
 };
 
 }  // namespace supernova::tensor

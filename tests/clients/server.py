@@ -8,6 +8,10 @@ import threading
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("SUPERNOVA", os.path.join(ROOT, "build/release/bin/supernova"))
 
+# Imported models go beside the program under test, never into the user's own cache.
+os.environ.setdefault("SUPERNOVA_CACHE_DIR",
+                      os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(BINARY))),
+                                   "test-cache"))
 
 # Every port is left to the system, so that suites can run side by side.
 _ANY_PORTS = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]

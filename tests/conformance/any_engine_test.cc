@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <span>
 #include <stdexcept>
 #include <thread>
 
@@ -59,6 +60,40 @@ TEST_P(AnyEngine, HandsThrough) {
   EXPECT_EQ(response->outputs[0].name, "OUTPUT0");
   EXPECT_EQ(response->outputs[0].shape, tensor::Shape({3}));
   EXPECT_THAT(values_of<float>(response->outputs[0]), ElementsAre(1.5F, -2, 3));
+}
+
+// What was compiled is opened and does the same; an engine that doesn't compile says so.
+TEST_P(AnyEngine, OpensWhatItCompiled) {
+  const auto engine = GetParam().open();
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  std::vector<std::pair<std::string, tensor::Buffer>> files;
+  const auto keep = [&](std::string_view name, std::span<const std::byte> content) {
+    files.emplace_back(name, tensor::Buffer::copy_of(content));
+    return base::Status();
+  };
+  const base::Status status = (*engine)->compile(GetParam().passthrough, cpu(), {}, keep);
+  if (!(*engine)->can_compile()) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+    EXPECT_TRUE(files.empty());
+    return;
+  }
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_EQ(files.size(), 1U);
+  tensor::Artefact compiled;
+  compiled.format = files[0].first.substr(files[0].first.rfind('.') + 1);
+  compiled.bytes = files[0].second;
+  const auto it = open(GetParam(), compiled);
+  ASSERT_TRUE(it.ok()) << it.status();
+  EXPECT_EQ(it->session->signature().inputs[0].shape, tensor::Shape({-1}));
+  const auto response = run(*it->session, {floats("INPUT0", {3}, {1.5F, -2, 3})});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_THAT(values_of<float>(response->outputs[0]), ElementsAre(1.5F, -2, 3));
+  // What the sink says comes back.
+  const auto refuse = [](std::string_view, std::span<const std::byte>) {
+    return base::Status(absl::ResourceExhaustedError("the disk is full"));
+  };
+  EXPECT_EQ((*engine)->compile(GetParam().passthrough, cpu(), {}, refuse),
+            absl::ResourceExhaustedError("the disk is full"));
 }
 
 TEST_P(AnyEngine, TakesEmptyTensors) {

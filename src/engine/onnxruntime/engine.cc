@@ -3,8 +3,10 @@
 
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <new>
+#include <string_view>
 
 #include "engine/onnxruntime/model.h"
 #include "engine/onnxruntime/runtime.h"
@@ -15,13 +17,12 @@ namespace {
 // OrtSession::Run may overlap without limit; the host's scheduler decides how many it wants.
 constexpr int32_t kMaxConcurrency = 64;
 constexpr int32_t kScore = 100;
-constexpr char kFormat[] = "onnx";
+constexpr const char* kFormats[] = {kFormat, kPreparedFormat};
 
 struct EngineObject {
   ~EngineObject() { remove_log_host(host); }
   const Runtime* runtime = nullptr;
   const sn_host* host = nullptr;
-  const char* format = kFormat;
   sn_engine_info info{};
 };
 
@@ -75,8 +76,8 @@ int32_t engine_open(const sn_host* host, const sn_options*, sn_engine** out, sn_
     engine->info.size = sizeof(engine->info);
     engine->info.name = "onnxruntime";
     engine->info.version = engine->runtime->version.c_str();
-    engine->info.formats = &engine->format;
-    engine->info.format_count = 1;
+    engine->info.formats = kFormats;
+    engine->info.format_count = std::size(kFormats);
     engine->info.max_concurrency = kMaxConcurrency;
     *out = reinterpret_cast<sn_engine*>(engine.release());
     return {};
@@ -91,7 +92,8 @@ int32_t can_run(sn_engine*, const sn_artefact* artefact, const sn_device* device
                 sn_verdict* verdict, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
     verdict->compatibility = SN_CAN_NOT_RUN;
-    if (artefact->format == nullptr || std::strcmp(artefact->format, kFormat) != 0) {
+    const std::string_view format = artefact->format != nullptr ? artefact->format : "";
+    if (format != kFormat && format != kPreparedFormat) {
       verdict->reason = "it runs ONNX models only; convert the model with 'supernova convert'";
     } else if (device->kind != SN_DEVICE_CPU) {
       verdict->reason = "it runs on the CPU only; ask for the device cpu";
@@ -109,6 +111,17 @@ int32_t model_open(sn_engine* engine, const sn_artefact* artefact, const sn_opti
     SN_ASSIGN(auto model, Model::open(*of(engine).runtime, *artefact, read_options(options)));
     *out = reinterpret_cast<sn_model*>(model.release());
     return {};
+  });
+}
+
+int32_t compile(sn_engine* engine, const sn_artefact* artefact, const sn_device* device,
+                const sn_options* options, const sn_sink* sink, sn_error* error) {
+  return guarded(error, [&]() -> base::Status {
+    if (device->kind != SN_DEVICE_CPU) {
+      return absl::UnimplementedError(
+          base::str_cat("it compiles for the CPU only, not for a device of kind ", device->kind));
+    }
+    return Model::compile(*of(engine).runtime, *artefact, read_options(options), *sink);
   });
 }
 
@@ -152,6 +165,7 @@ sn_engine_api make_table() {
   table.engine_close = &engine_close;
   table.engine_info = &engine_info;
   table.can_run = &can_run;
+  table.compile = &compile;
   table.model_open = &model_open;
   table.model_close = &model_close;
   table.model_info = &model_info;

@@ -3,6 +3,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/onnxruntime/wrapped.h"
@@ -43,29 +44,8 @@ base::Result<GraphOptimizationLevel> optimization_level(const Options& options) 
   return level->second;
 }
 
-base::Result<SessionOptionsPtr> session_options(const sn_artefact& artefact,
-                                                const Options& options) {
-  OrtSessionOptions* raw = nullptr;
-  SN_ORT_TRY(api().CreateSessionOptions(&raw));
-  SessionOptionsPtr session_options(raw);
-  SN_ASSIGN(const int threads, intra_op_threads(options));
-  SN_ASSIGN(const GraphOptimizationLevel level, optimization_level(options));
-  SN_ORT_TRY(api().SetIntraOpNumThreads(raw, threads));
-  SN_ORT_TRY(api().SetInterOpNumThreads(raw, 1));
-  SN_ORT_TRY(api().SetSessionExecutionMode(raw, ORT_SEQUENTIAL));
-  SN_ORT_TRY(api().SetSessionGraphOptimizationLevel(raw, level));
-  SN_ORT_TRY(api().EnableCpuMemArena(raw));
-  if (artefact.data != nullptr && artefact.path != nullptr) {
-    SN_ORT_TRY(api().AddSessionConfigEntry(
-        raw, "session.model_external_initializers_file_folder_path", artefact.path));
-  }
-  for (const auto& [key, value] : options) {
-    if (!absl::StartsWith(key, "session.") && !absl::StartsWith(key, "ep.")) continue;
-    const base::Status added =
-        to_status(api().AddSessionConfigEntry(raw, key.c_str(), value.c_str()));
-    if (!added.ok()) return base::annotate(added, base::str_cat("option ", key));
-  }
-  return session_options;
+bool is_prepared(const sn_artefact& artefact) {
+  return artefact.format != nullptr && std::string_view(artefact.format) == kPreparedFormat;
 }
 
 // The runtime's own messages for these are about file descriptors and protobuf; say what it is.
@@ -125,16 +105,57 @@ base::Result<std::vector<ValueInfo>> read_values(const Runtime& runtime, const O
 
 }  // namespace
 
+base::Result<SessionOptionsPtr> Model::session_options(const sn_artefact& artefact,
+                                                       const Options& options) {
+  OrtSessionOptions* raw = nullptr;
+  SN_ORT_TRY(api().CreateSessionOptions(&raw));
+  SessionOptionsPtr made(raw);
+  SN_ASSIGN(const int threads, intra_op_threads(options));
+  SN_ASSIGN(const GraphOptimizationLevel level, optimization_level(options));
+  SN_ORT_TRY(api().SetIntraOpNumThreads(raw, threads));
+  SN_ORT_TRY(api().SetInterOpNumThreads(raw, 1));
+  SN_ORT_TRY(api().SetSessionExecutionMode(raw, ORT_SEQUENTIAL));
+  SN_ORT_TRY(api().SetSessionGraphOptimizationLevel(raw, level));
+  SN_ORT_TRY(api().EnableCpuMemArena(raw));
+  if (is_prepared(artefact)) {
+    // The bytes live as long as the model: nothing of them is copied, weights least of all.
+    for (const char* key :
+         {"session.use_ort_model_bytes_directly", "session.use_ort_model_bytes_for_initializers"}) {
+      SN_ORT_TRY(api().AddSessionConfigEntry(raw, key, "1"));
+    }
+    SN_ORT_TRY(api().AddSessionConfigEntry(raw, "session.load_model_format", "ORT"));
+  } else if (artefact.data != nullptr && artefact.path != nullptr) {
+    SN_ORT_TRY(api().AddSessionConfigEntry(
+        raw, "session.model_external_initializers_file_folder_path", artefact.path));
+  }
+  for (const auto& [key, value] : options) {
+    if (!absl::StartsWith(key, "session.") && !absl::StartsWith(key, "ep.")) continue;
+    const base::Status added =
+        to_status(api().AddSessionConfigEntry(raw, key.c_str(), value.c_str()));
+    if (!added.ok()) return base::annotate(added, base::str_cat("option ", key));
+  }
+  return made;
+}
+
 base::Result<std::unique_ptr<Model>> Model::open(const Runtime& runtime,
                                                  const sn_artefact& artefact,
                                                  const Options& options) {
   if (artefact.data == nullptr && artefact.path == nullptr) {
     return absl::InvalidArgumentError("the artefact names neither a file nor bytes");
   }
+  if (is_prepared(artefact) && artefact.data == nullptr) {
+    return absl::InvalidArgumentError("prepared models are opened from memory only");
+  }
+  SN_ASSIGN(const SessionOptionsPtr session_opts, session_options(artefact, options));
+  return open(runtime, artefact, *session_opts);
+}
+
+base::Result<std::unique_ptr<Model>> Model::open(const Runtime& runtime,
+                                                 const sn_artefact& artefact,
+                                                 const OrtSessionOptions& options) {
   std::unique_ptr<Model> model(new Model);
   model->runtime_ = &runtime;
-  SN_ASSIGN(const SessionOptionsPtr session_opts, session_options(artefact, options));
-  SN_ASSIGN(model->session_, open_session(runtime, artefact, *session_opts));
+  SN_ASSIGN(model->session_, open_session(runtime, artefact, options));
   SN_TRY(model->read_signature());
   model->fill_info();
   return model;
@@ -201,6 +222,19 @@ const ValueInfo* Model::find_wrapped(const char* name) const {
     if (input.form != Form::kTensor && input.name == name) return &input;
   }
   return nullptr;
+}
+
+bool Model::same_signature(const Model& other) const {
+  const auto same = [](const std::vector<ValueInfo>& some, const std::vector<ValueInfo>& others) {
+    return std::equal(some.begin(), some.end(), others.begin(), others.end(),
+                      [](const ValueInfo& a, const ValueInfo& b) {
+                        return a.name == b.name && a.dtype == b.dtype && a.form == b.form &&
+                               a.rank_known == b.rank_known && a.optional == b.optional &&
+                               a.dims == b.dims && a.dim_names == b.dim_names &&
+                               a.content.words == b.content.words;
+                      });
+  };
+  return same(inputs_, other.inputs_) && same(outputs_, other.outputs_);
 }
 
 uint64_t Model::host_memory_bytes() const {

@@ -18,14 +18,23 @@ namespace supernova::engine::onnxruntime {
 
 using Options = std::map<std::string, std::string>;
 
+inline constexpr char kFormat[] = "onnx";
+inline constexpr char kPreparedFormat[] = "ort";
+
 class Model {
  public:
-  // Reads a file, or bytes with `path` as the folder of external data. Of the options it takes
-  // intra_op_threads (default 1), graph_optimization_level (default all) and those that start with
-  // "session." or "ep.", which go to the runtime as they are; others are somebody else's.
+  // Reads a file, or bytes with `path` as the folder of external data; bytes of the format "ort"
+  // are used in place. Of the options it takes intra_op_threads (default 1),
+  // graph_optimization_level (default all) and those that start with "session." or "ep.", which go
+  // to the runtime as they are; others are somebody else's.
   static base::Result<std::unique_ptr<Model>> open(const Runtime& runtime,
                                                    const sn_artefact& artefact,
                                                    const Options& options);
+
+  // Makes "model.ort" of an ONNX model: optimised for this machine's processors, in the runtime's
+  // own format, which is opened in place. UNIMPLEMENTED where the runtime can't write it.
+  static base::Status compile(const Runtime& runtime, const sn_artefact& artefact,
+                              const Options& options, const sn_sink& sink);
 
   // Runs and delivers the response through run.on_response. An error = nothing was delivered.
   base::Status run(const sn_run& run);
@@ -33,9 +42,16 @@ class Model {
   const sn_model_info& info() const { return info_; }
   // Bytes the session holds for weights and as working memory; 0 = not known.
   uint64_t host_memory_bytes() const;
+  // Whether both take and give the same.
+  bool same_signature(const Model& other) const;
 
  private:
   Model() = default;
+  static base::Result<SessionOptionsPtr> session_options(const sn_artefact& artefact,
+                                                         const Options& options);
+  static base::Result<std::unique_ptr<Model>> open(const Runtime& runtime,
+                                                   const sn_artefact& artefact,
+                                                   const OrtSessionOptions& options);
   base::Status read_signature();
   void fill_info();
 

@@ -87,14 +87,10 @@ base::Result<fs::path> locate(const std::string& location, const fs::path& folde
   return real;
 }
 
-struct DataFile {
-  fs::path path;
-  uint64_t size = 0;
-};
-
 base::Result<DataFile> open_data_file(const std::string& location, const fs::path& folder) {
   DataFile file;
-  SN_ASSIGN(file.path, locate(location, folder));
+  SN_ASSIGN(const fs::path path, locate(location, folder));
+  file.path = path.string();
   std::error_code error;
   file.size = fs::file_size(file.path, error);
   if (error) return absl::InvalidArgumentError(error.message());
@@ -169,9 +165,10 @@ base::Result<ExternalTensor> external_tensor(const TensorHead& head, std::string
   return out;
 }
 
-base::Result<uint64_t> check_external_data(std::span<const ExternalTensor> tensors,
-                                           const std::string& folder) {
-  if (tensors.empty()) return 0;
+base::Result<std::vector<DataFile>> check_external_data(std::span<const ExternalTensor> tensors,
+                                                        const std::string& folder) {
+  std::vector<DataFile> used;
+  if (tensors.empty()) return used;
   std::error_code error;
   const fs::path root = fs::canonical(folder.empty() ? "." : folder, error);
   if (error) {
@@ -179,8 +176,7 @@ base::Result<uint64_t> check_external_data(std::span<const ExternalTensor> tenso
         base::str_cat("the model's folder '", folder, "': ", error.message()));
   }
   std::map<std::string, DataFile> files;
-  std::set<fs::path> counted;
-  uint64_t total = 0;
+  std::set<std::string> counted;
   for (const ExternalTensor& tensor : tensors) {
     const std::string where =
         base::str_cat("tensor '", tensor.tensor, "' (data in file '", tensor.location, "')");
@@ -188,12 +184,12 @@ base::Result<uint64_t> check_external_data(std::span<const ExternalTensor> tenso
     if (found == files.end()) {
       const base::Result<DataFile> file = open_data_file(tensor.location, root);
       if (!file.ok()) return base::annotate(file.status(), where);
-      if (counted.insert(file->path).second) total += file->size;
+      if (counted.insert(file->path).second) used.push_back(*file);
       found = files.emplace(tensor.location, *file).first;
     }
     SN_TRY(base::annotate(check_extent(tensor, found->second.size), where));
   }
-  return total;
+  return used;
 }
 
 }  // namespace supernova::import::onnx

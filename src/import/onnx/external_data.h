@@ -33,15 +33,19 @@ struct ExternalTensor {
   std::optional<uint64_t> length;  // bytes; nothing where neither the file nor the shape says it
 };
 
+struct DataFile {
+  std::string path;  // without links
+  uint64_t size = 0;
+};
+
 base::Result<TensorHead> read_tensor_head(Place place);
 // Refuses offsets and lengths that are no numbers, and a length other than the shape needs.
 base::Result<ExternalTensor> external_tensor(const TensorHead& head, std::string_view name);
 
-// Checks every tensor against the files in `folder` and returns the bytes of all files together. An
-// error names the tensor, the file and what is missing. Refused: absolute paths, "..", links that
-// lead out of the folder, the runtime's in-memory markers, anything but regular files, files that
-// are too short.
-base::Result<uint64_t> check_external_data(std::span<const ExternalTensor> tensors,
-                                           const std::string& folder);
+// Checks every tensor against the files in `folder` and returns these files. An error names the
+// tensor, the file and what is missing. Refused: absolute paths, "..", links that lead out of the
+// folder, the runtime's in-memory markers, anything but regular files, files that are too short.
+base::Result<std::vector<DataFile>> check_external_data(std::span<const ExternalTensor> tensors,
+                                                        const std::string& folder);
 
 }  // namespace supernova::import::onnx

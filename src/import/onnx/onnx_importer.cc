@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <new>
-#include <set>
 #include <unordered_set>
 
 #include "base/json_writer.h"
@@ -210,11 +209,13 @@ base::Result<tensor::ImportedModel> import_checked(std::string_view content,
   SN_ASSIGN(changes.constant_initializers, initializers_are_constant(summary, options));
   SN_TRY(describe_inputs(summary, changes.constant_initializers, description));
   SN_TRY(describe_outputs(summary, changes.zipmaps, description));
-  SN_ASSIGN(const uint64_t external, check_external_data(summary.external, folder_of(file)));
-  description.byte_size = content.size() + external;
-  std::set<std::string> files;
-  for (const ExternalTensor& tensor : summary.external) files.insert(tensor.location);
-  description.external_files.assign(files.begin(), files.end());
+  SN_ASSIGN(const auto external, check_external_data(summary.external, folder_of(file)));
+  description.byte_size = content.size();
+  out.sources.push_back(file);
+  for (const DataFile& data : external) {
+    description.byte_size += data.size;
+    out.sources.push_back(data.path);
+  }
   SN_ASSIGN(changes.input_shapes, input_shapes(options));
   SN_TRY(check_input_shapes(changes.input_shapes, description.inputs));
   for (tensor::TensorInfo& info : description.inputs) fix_sizes(changes.input_shapes, info);
@@ -270,6 +271,13 @@ class OnnxImporter final : public Importer {
     SN_ASSIGN(const wire::ModelFile model,
               wire::ModelFile::open(file, wire::ModelFile::Mode::kRead));
     return import_content(model.bytes(), file, options);
+  }
+
+  // Below this size it is read, not mapped, and the walk over it is bounds-checked.
+  bool is_light(const std::string& file) const override {
+    std::error_code error;
+    const auto size = fs::file_size(file, error);
+    return error || size < ModelFile::kReadBelow;
   }
 };
 

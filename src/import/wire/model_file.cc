@@ -12,8 +12,6 @@
 namespace supernova::import::wire {
 namespace {
 
-constexpr size_t kReadBelow = size_t{64} << 20U;
-
 base::Status file_error(const std::string& path, const char* what) {
   return absl::InvalidArgumentError(
       base::str_cat(path, ": can't be ", what, ": ", std::strerror(errno)));

@@ -14,6 +14,7 @@ class ModelFile {
   // How the bytes are held: kRead reads files below 64 MiB, so that nobody can change them
   // underneath.
   enum class Mode { kRead, kMap };
+  static constexpr size_t kReadBelow = size_t{64} << 20U;
   static base::Result<ModelFile> open(const std::string& path, Mode mode);
 
   ModelFile(ModelFile&& other) noexcept;

@@ -1,0 +1,42 @@
+// A file descriptor that closes itself, and whole reads and writes on one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+
+namespace supernova::compile {
+
+class File {
+ public:
+  File() = default;
+  explicit File(int descriptor) : descriptor_(descriptor) {}
+  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  File& operator=(File&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~File() { close(); }
+  void close();
+  int get() const { return descriptor_; }
+  bool is_open() const { return descriptor_ >= 0; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+// What the last system call says went wrong, with `what` in front.
+base::Status system_error(std::string_view what);
+base::Status system_error(std::string_view what, int error);
+
+base::Status write_all(int file, std::span<const std::byte> bytes);
+base::Status write_all(int file, std::string_view text);
+// Fewer bytes than `bytes` has: the file ends before. An error otherwise.
+base::Result<size_t> read_at(int file, uint64_t offset, std::span<std::byte> bytes);
+// From the descriptor's place to its end; refuses more than `limit` bytes.
+base::Result<std::string> read_all(int file, size_t limit);
+
+}  // namespace supernova::compile
