@@ -57,6 +57,8 @@ function(supernova_extension kind name)
     target_link_options(supernova_${kind}_${name} PRIVATE -Wl,-z,defs)
     set_target_properties(supernova_${kind}_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
       LIBRARY_OUTPUT_DIRECTORY ${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/supernova/${ARG_MODULE})
+    install(TARGETS supernova_${kind}_${name} LIBRARY DESTINATION lib/supernova/${ARG_MODULE})
+    set_property(GLOBAL APPEND PROPERTY SUPERNOVA_MODULES supernova_${kind}_${name})
     if(ARG_TESTS AND BUILD_TESTING)
       supernova_test(${kind}_${name}_test SOURCES ${ARG_TESTS} LIBRARIES ${ARG_TEST_LIBRARIES})
       add_dependencies(${kind}_${name}_test supernova_${kind}_${name})
