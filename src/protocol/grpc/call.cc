@@ -3,32 +3,12 @@
 #include <algorithm>
 #include <deque>
 
-#include "protocol/grpc/grpc_codec.h"
+#include "protocol/grpc/request_codec.h"
 
 namespace supernova::protocol::grpc {
 namespace {
 
-using ::grpc::CallbackServerContext;
 using Point = std::chrono::steady_clock::time_point;
-
-std::string_view view(const ::grpc::string_ref& text) { return {text.data(), text.size()}; }
-
-std::string certificate_identity(const CallbackServerContext& context) {
-  const auto peer = context.auth_context();
-  if (peer == nullptr || !peer->IsPeerAuthenticated()) return "";
-  for (const char* property :
-       {GRPC_PEER_URI_PROPERTY_NAME, GRPC_PEER_DNS_PROPERTY_NAME, GRPC_X509_CN_PROPERTY_NAME}) {
-    const auto values = peer->FindPropertyValues(property);
-    if (!values.empty() && !values.front().empty()) return std::string(view(values.front()));
-  }
-  return "";
-}
-
-std::optional<Point> deadline_of(const CallbackServerContext& context) {
-  const auto left = context.deadline() - std::chrono::system_clock::now();
-  if (left > std::chrono::hours(24 * 365)) return std::nullopt;  // none given: far in the future
-  return std::chrono::steady_clock::now() + left;
-}
 
 // The request parameter `timeout`: microseconds the client is willing to wait; 0 = for ever.
 std::optional<Point> timeout_of(const tensor::Request& request) {
@@ -50,69 +30,53 @@ std::optional<Point> timeout_of(const tensor::Request& request) {
 
 }  // namespace
 
-::grpc::Status to_grpc(const base::Status& status) {
-  // Messages travel in the trailers, percent-encoded, where clients take 8 KiB at most.
-  constexpr size_t kMaxMessage = 2000;
-  if (status.ok()) return ::grpc::Status::OK;
-  std::string message(base::message(status));
-  if (message.size() > kMaxMessage) message = message.substr(0, kMaxMessage) + " ...";
-  return {static_cast<::grpc::StatusCode>(status.code()), message};
-}
-
-std::string_view metadata_value(const CallbackServerContext& context, const char* key) {
-  const auto& metadata = context.client_metadata();
-  const auto at = metadata.find(key);
-  return at == metadata.end() ? std::string_view() : view(at->second);
-}
-
 base::Result<service::Caller> admit(const service::Service& service, service::Api api,
-                                    const CallbackServerContext& context) {
+                                    const ServerCall& call) {
   if (!service.controls_access()) return service::Caller{};
   std::deque<std::string> values;  // what `header` has answered; stays where it is
-  const std::string certificate = certificate_identity(context);
+  const std::string certificate = call.certificate_identity();
   service::Credentials credentials;
-  credentials.authorization = metadata_value(context, "authorization");
-  credentials.api_key = metadata_value(context, "x-api-key");
+  credentials.authorization = call.metadata_value("authorization");
+  credentials.api_key = call.metadata_value("x-api-key");
   credentials.certificate = certificate;
   credentials.header = [&](std::string_view name) -> const std::string* {
-    const auto& metadata = context.client_metadata();
-    const auto at = metadata.find(::grpc::string_ref(name.data(), name.size()));
-    return at == metadata.end() ? nullptr : &values.emplace_back(view(at->second));
+    const grpc_metadata* const found = call.find_metadata(name);
+    return found == nullptr ? nullptr : &values.emplace_back(view(found->value));
   };
   return service.admit(service::Transport::kGrpc, api, credentials);
 }
 
 base::Result<tensor::Request> read_request(const CallHouse& house, const service::Caller& caller,
-                                           const CallbackServerContext& context,
-                                           inference::ModelInferRequest& message) {
-  SN_ASSIGN(auto held, RequestMemory::hold(house.memory, message));
+                                           const ServerCall& call,
+                                           const std::shared_ptr<ReceivedRequest>& message) {
   const auto shared_memory = [&](std::string_view region, uint64_t offset, uint64_t byte_size) {
     return house.service.shared_memory_part(caller, region, offset, byte_size);
   };
-  SN_ASSIGN(tensor::Request request, decode_request(std::move(held), shared_memory));
-  request.deadline = deadline_of(context);
+  SN_ASSIGN(tensor::Request request, decode_request(message, shared_memory));
+  request.deadline = call.deadline();
   const auto timeout = timeout_of(request);
   if (timeout && (!request.deadline || *timeout < *request.deadline)) request.deadline = timeout;
-  request.trace_context = metadata_value(context, "traceparent");
+  request.trace_context = call.metadata_value("traceparent");
   if (house.options.forward_header) {
-    for (const auto& [key, value] : context.client_metadata()) {
-      SN_TRY(house.options.forward_header(view(key), view(value), request.parameters));
+    for (const grpc_metadata& entry : call.metadata()) {
+      SN_TRY(house.options.forward_header(view(entry.key), view(entry.value), request.parameters));
     }
   }
   return request;
 }
 
-void set_compression(const CallHouse& house, CallbackServerContext& context) {
+grpc_compression_level compression_of(const CallHouse& house) {
   switch (house.options.response_compression) {
     case GrpcCompression::kNone:
-      return;
+      break;
     case GrpcCompression::kLow:
-      return context.set_compression_level(GRPC_COMPRESS_LEVEL_LOW);
+      return GRPC_COMPRESS_LEVEL_LOW;
     case GrpcCompression::kMedium:
-      return context.set_compression_level(GRPC_COMPRESS_LEVEL_MED);
+      return GRPC_COMPRESS_LEVEL_MED;
     case GrpcCompression::kHigh:
-      return context.set_compression_level(GRPC_COMPRESS_LEVEL_HIGH);
+      return GRPC_COMPRESS_LEVEL_HIGH;
   }
+  return GRPC_COMPRESS_LEVEL_NONE;
 }
 
 std::optional<GrpcCompression> grpc_compression_from_name(std::string_view name) {

@@ -1,8 +1,5 @@
 #include "protocol/grpc/credentials.h"
 
-#include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
-
 namespace supernova::protocol::grpc {
 namespace {
 
@@ -22,34 +19,15 @@ grpc_ssl_certificate_config_reload_status fetch(void* user_data,
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
-// gRPC's C++ side has no credentials that ask for their files again; its C side has.
-class ReloadingCredentials final : public ::grpc::ServerCredentials {
- public:
-  explicit ReloadingCredentials(CertificateSource& source) {
-    const bool wants_client = !source.files->current()->client_ca.empty();
-    auto* const options = grpc_ssl_server_credentials_create_options_using_config_fetcher(
-        wants_client ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                     : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
-        &fetch, &source);
-    credentials_ = grpc_ssl_server_credentials_create_with_options(options);
-  }
-  ~ReloadingCredentials() override { grpc_server_credentials_release(credentials_); }
-
-  void SetAuthMetadataProcessor(
-      const std::shared_ptr<::grpc::AuthMetadataProcessor>& /*processor*/) override {}
-
- private:
-  int AddPortToServer(const std::string& address, grpc_server* server) override {
-    return grpc_server_add_http2_port(server, address.c_str(), credentials_);
-  }
-
-  grpc_server_credentials* credentials_ = nullptr;
-};
-
 }  // namespace
 
-std::shared_ptr<::grpc::ServerCredentials> make_tls_credentials(CertificateSource& source) {
-  return std::make_shared<ReloadingCredentials>(source);
+CredentialsPtr make_tls_credentials(CertificateSource& source) {
+  const bool wants_client = !source.files->current()->client_ca.empty();
+  auto* const options = grpc_ssl_server_credentials_create_options_using_config_fetcher(
+      wants_client ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                   : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
+      &fetch, &source);
+  return CredentialsPtr(grpc_ssl_server_credentials_create_with_options(options));
 }
 
 }  // namespace supernova::protocol::grpc

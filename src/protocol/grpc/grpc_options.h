@@ -35,6 +35,7 @@ struct GrpcServerOptions {
   std::optional<tls::TlsOptions> tls;
   GrpcKeepalive keepalive;
 
+  int threads = 1;  // each with a completion queue of its own
   int max_receive_bytes = std::numeric_limits<int>::max();  // of one message
   int max_concurrent_streams = 1024;                        // calls at a time on one connection
   // Requests of one ModelInfer stream at a time; the server stops reading the stream at that many.

@@ -2,20 +2,23 @@
 
 #include <absl/synchronization/mutex.h>
 #include <google/protobuf/stubs/logging.h>
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
-#include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/resource_quota.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <limits>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "base/log.h"
 #include "base/net.h"
 #include "protocol/grpc/credentials.h"
-#include "protocol/grpc/inference_service.h"
 #include "protocol/grpc/port_check.h"
+#include "protocol/grpc/server_arguments.h"
+#include "protocol/grpc/worker.h"
 
 namespace supernova::protocol::grpc {
 namespace {
@@ -27,22 +30,17 @@ uint64_t quarter_of_memory() {
   return static_cast<uint64_t>(pages) / 4 * static_cast<uint64_t>(page_bytes);
 }
 
-int milliseconds(std::chrono::milliseconds duration) {
-  return static_cast<int>(
-      std::clamp<int64_t>(duration.count(), 0, std::numeric_limits<int>::max()));
-}
+struct ReleaseServer {
+  void operator()(grpc_server* server) const { grpc_server_destroy(server); }
+};
 
-void apply(const GrpcKeepalive& keepalive, ::grpc::ServerBuilder& builder) {
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(keepalive.time));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(keepalive.timeout));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS,
-                             keepalive.permit_without_calls ? 1 : 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA,
-                             keepalive.max_pings_without_data);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             milliseconds(keepalive.min_recv_ping_interval_without_data));
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, keepalive.max_ping_strikes);
-}
+// gRPC counts who uses it.
+struct Library {
+  Library() { grpc_init(); }
+  ~Library() { grpc_shutdown(); }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+};
 
 // The libraries' own lines join the log. Most are about what clients did, such as a handshake that
 // failed.
@@ -78,35 +76,22 @@ class Server final : public GrpcServer {
       SN_ASSIGN(certificates_.files, tls::TlsFiles::open(*options_.tls));
     }
     SN_TRY(check_port(options_.host, options_.port));
-    // Liveness: serving for as long as the process takes calls.
-    ::grpc::EnableDefaultHealthCheckService(true);
-    int port = 0;
-    ::grpc::ServerBuilder builder;
-    builder.AddListeningPort(
-        base::host_and_port(options_.host, options_.port),
-        options_.tls ? make_tls_credentials(certificates_) : ::grpc::InsecureServerCredentials(),
-        &port);
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams);
-    apply(options_.keepalive, builder);
-    // Request memory counts whole messages. Those still arriving are in gRPC's memory, which is
-    // bounded too, but only as a last resort: beyond it gRPC resets calls, whichever they are.
-    ::grpc::ResourceQuota quota("supernova");
-    builder.SetResourceQuota(quota.Resize(2 * memory_limit_));
-    // As many as fit the type is no limit, and without one no call passes the filter that checks
-    // it.
-    constexpr int kMost = std::numeric_limits<int>::max();
-    builder.SetMaxReceiveMessageSize(
-        options_.max_receive_bytes == kMost ? -1 : options_.max_receive_bytes);
-    builder.SetMaxSendMessageSize(-1);
-    // Statistics of calls and sockets for a service that isn't offered here.
-    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
-    builder.RegisterService(&inference_);
-    server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port == 0) return port_in_use(options_.host, options_.port);
+    SN_TRY(make_server());
+    const CredentialsPtr credentials =
+        options_.tls ? make_tls_credentials(certificates_)
+                     : CredentialsPtr(grpc_insecure_server_credentials_create());
+    const std::string address = base::host_and_port(options_.host, options_.port);
+    const int port = grpc_server_add_http2_port(server_.get(), address.c_str(), credentials.get());
+    if (port == 0) return port_in_use(options_.host, options_.port);
     port_ = static_cast<uint16_t>(port);
-    if (auto* health = server_->GetHealthCheckService()) {
-      health->SetServingStatus(inference::GRPCInferenceService::service_full_name(), true);
+    grpc_server_start(server_.get());
+    for (const auto& worker : workers_) {
+      threads_.emplace_back([worker = worker.get(), door = door_, this] {
+        worker->run(door);
+        std::lock_guard lock(mutex_);
+        ++threads_ended_;
+        ended_.notify_all();
+      });
     }
     return {};
   }
@@ -115,20 +100,58 @@ class Server final : public GrpcServer {
 
   void drain(std::chrono::steady_clock::time_point deadline) override {
     if (server_ == nullptr) return;
-    streams_.drain();
-    server_->Shutdown(std::chrono::system_clock::now() +
-                      std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                          deadline - std::chrono::steady_clock::now()));
+    // One that did not come to serving has nothing to wait for.
+    if (!threads_.empty()) wait_for_calls(deadline);
+    server_.reset();
+    workers_.clear();
   }
 
  private:
+  void wait_for_calls(std::chrono::steady_clock::time_point deadline) {
+    open_.drain();
+    for (const auto& worker : workers_) {
+      grpc_server_shutdown_and_notify(server_.get(), worker->queue(), &worker->server_down());
+    }
+    {
+      std::unique_lock lock(mutex_);
+      const auto all_ended = [this] { return threads_ended_ == threads_.size(); };
+      if (!ended_.wait_until(lock, deadline, all_ended)) {
+        lock.unlock();
+        grpc_server_cancel_all_calls(server_.get());
+      }
+    }
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+  base::Status make_server() {
+    const ServerArguments arguments(options_, memory_limit_);
+    server_.reset(grpc_server_create(arguments.get(), nullptr));
+    if (server_ == nullptr) return absl::InternalError("gRPC can't make a server");
+    for (int i = 0; i < std::max(options_.threads, 1); ++i) {
+      workers_.push_back(std::make_unique<Worker>(house_, open_));
+      grpc_server_register_completion_queue(server_.get(), workers_.back()->queue(), nullptr);
+    }
+    door_.server = server_.get();
+    door_.infer_method =
+        grpc_server_register_method(server_.get(), "/inference.GRPCInferenceService/ModelInfer",
+                                    nullptr, GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
+    return {};
+  }
+
+  const Library library_;  // last to go
   const GrpcServerOptions options_;
   const uint64_t memory_limit_;
   const CallHouse house_;
-  OpenStreams streams_;
-  InferenceService inference_{house_, streams_};
+  OpenCalls open_;
   CertificateSource certificates_;
-  std::unique_ptr<::grpc::Server> server_;  // first to go
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<grpc_server, ReleaseServer> server_;
+  Door door_;
+  std::vector<std::thread> threads_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  size_t threads_ended_ = 0;
   uint16_t port_ = 0;
 };
 

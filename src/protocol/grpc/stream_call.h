@@ -2,33 +2,16 @@
 // time, up to a bound at which the stream isn't read further.
 #pragma once
 
-#include <inference.grpc.pb.h>
+#include <string_view>
 
-#include <memory>
-#include <mutex>
-#include <vector>
-
-#include "protocol/grpc/call.h"
+#include "protocol/grpc/worker.h"
 
 namespace supernova::protocol::grpc {
 
-using StreamReactor =
-    ::grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>;
-class StreamCall;
+inline constexpr std::string_view kStreamMethod =
+    "/inference.GRPCInferenceService/ModelStreamInfer";
 
-// The streams that are open, so that a server that ends can close them: nobody else would, as long
-// as their clients keep them open. Thread-safe.
-class OpenStreams {
- public:
-  // gRPC owns the reactor, which lives until the call is over.
-  StreamReactor* start(const CallHouse& house, ::grpc::CallbackServerContext& context);
-  // No stream is read further; each ends with UNAVAILABLE after the answers it owes.
-  void drain();
-
- private:
-  std::mutex mutex_;
-  bool draining_ = false;
-  std::vector<std::weak_ptr<StreamCall>> streams_;
-};
+// Takes `call` over and sees to its end.
+void start_stream_call(Worker& worker, ServerCall& call);
 
 }  // namespace supernova::protocol::grpc
