@@ -277,7 +277,7 @@ class OnnxImporter final : public Importer {
   bool is_light(const std::string& file) const override {
     std::error_code error;
     const auto size = fs::file_size(file, error);
-    return error || size < ModelFile::kReadBelow;
+    return error || size < wire::ModelFile::kReadBelow;
   }
 };
 
