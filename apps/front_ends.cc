@@ -5,6 +5,7 @@
 
 #include "base/net.h"
 #include "protocol/kserve_v1/routes.h"
+#include "protocol/metrics/cache_metrics.h"
 #include "service/access_exposure.h"
 #include "service/header_forward.h"
 
@@ -56,8 +57,9 @@ base::Result<protocol::grpc::GrpcServerOptions> grpc_options(const ServeOptions&
 
 }  // namespace
 
-base::Result<std::unique_ptr<FrontEnds>> FrontEnds::open(const ServeOptions& options,
-                                                         service::Service& service) {
+base::Result<std::unique_ptr<FrontEnds>> FrontEnds::open(
+    const ServeOptions& options, service::Service& service,
+    std::shared_ptr<const schedule::ResponseCache> cache) {
   SN_TRY(check_exposures(options));
   protocol::oip::HandlerOptions rest;
   rest.more.push_back(protocol::kserve_v1::routes());
@@ -72,6 +74,11 @@ base::Result<std::unique_ptr<FrontEnds>> FrontEnds::open(const ServeOptions& opt
             protocol::http::HttpServer::start(options.http, front_ends->rest_));
   SN_ASSIGN(front_ends->grpc_server_, protocol::grpc::GrpcServer::start(grpc, service));
   if (options.allow_metrics) {
+    if (cache != nullptr) {
+      front_ends->metrics_.add_collector([cache](protocol::metrics::Exposition& out) {
+        protocol::metrics::write_cache_metrics(cache->figures(), out);
+      });
+    }
     protocol::http::HttpServerOptions metrics;
     metrics.name = "metrics";
     metrics.flag = "--metrics-port";

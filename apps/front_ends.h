@@ -19,8 +19,10 @@ class FrontEnds {
  public:
   // Opens every port, or none: the error says which could not be had. FAILED_PRECONDITION where a
   // port would be open to others without protection. `service` must outlive it.
-  static base::Result<std::unique_ptr<FrontEnds>> open(const ServeOptions& options,
-                                                       service::Service& service);
+  // `cache` (null = none) is one more to be measured.
+  static base::Result<std::unique_ptr<FrontEnds>> open(
+      const ServeOptions& options, service::Service& service,
+      std::shared_ptr<const schedule::ResponseCache> cache);
   // "http=127.0.0.1:8000 grpc=127.0.0.1:8001 metrics=127.0.0.1:8002"
   std::string addresses() const;
   // Takes nothing new, finishes what is in progress until the deadline.

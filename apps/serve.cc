@@ -106,7 +106,7 @@ base::Status serve(ServeOptions& options) {
   service.set_tracer(tracer.get());
   if (options.allow_client_shm) service.set_shared_memory(&shared_memory);
   // Ports first: a port in use is known at once, not after minutes of loading.
-  SN_ASSIGN(const auto front_ends, FrontEnds::open(options, service));
+  SN_ASSIGN(const auto front_ends, FrontEnds::open(options, service, manager.load.queue.cache));
   SN_TRY(load_models(options, manager, house.models));
   service.set_ready(true);
   std::printf("ready %s\n", front_ends->addresses().c_str());

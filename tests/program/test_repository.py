@@ -307,6 +307,25 @@ class Explicit(RepositoryCase):
             if status == 400:
                 self.assertIn("model_warmup sample 1: warm-up run", message)
 
+    def test_the_response_cache_is_measured(self):
+        self.put("a/1/model.onnx", model(1))
+        self.put("a/config.pbtxt", "response_cache { enable: true }")
+        self.start("--response-cache-byte-size", "64KiB")
+        for _ in range(3):
+            self.assertEqual(self.infer("a"), 2)
+        connection = http.client.HTTPConnection(self.server.metrics, timeout=20)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        connection.close()
+        series = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        labels = '{model="a",version="1"}'
+        expected = {"nv_cache_num_hits": 2, "nv_cache_num_misses": 1, "nv_cache_num_entries": 1,
+                    "nv_cache_num_evictions": 0, "supernova_cache_max_bytes": 65536,
+                    "nv_cache_num_hits_per_model" + labels: 2,
+                    "nv_cache_num_misses_per_model" + labels: 1}
+        self.assertEqual({name: float(series[name]) for name in expected}, expected)
+        self.assertGreater(float(series["supernova_cache_bytes"]), 0)
+
     def test_many_cycles(self):
         for i in range(5):
             self.put(f"m{i}/1/model.onnx", model(i))
