@@ -21,11 +21,12 @@ using Options = std::map<std::string, std::string>;
 class Model {
  public:
   // Reads a file, or bytes with `path` as the folder of external data. Of the options it takes
-  // intra_op_threads (default 1), graph_optimization_level (default all) and those that start with
-  // "session." or "ep.", which go to the runtime as they are; others are somebody else's.
+  // intra_op_threads (default 1; 0 = `thread_budget`, which is also the most, unless it is 0),
+  // graph_optimization_level (default all) and those that start with "session." or "ep.", which go
+  // to the runtime as they are; others are somebody else's.
   static base::Result<std::unique_ptr<Model>> open(const Runtime& runtime,
                                                    const sn_artefact& artefact,
-                                                   const Options& options);
+                                                   const Options& options, int thread_budget = 0);
 
   // Runs and delivers the response through run.on_response. An error = nothing was delivered.
   base::Status run(const sn_run& run);
