@@ -58,7 +58,7 @@ base::Result<protocol::grpc::GrpcServerOptions> grpc_options(const ServeOptions&
 
 base::Result<std::unique_ptr<FrontEnds>> FrontEnds::open(const ServeOptions& options,
                                                          service::Service& service,
-                                                         Collector collector) {
+                                                         std::vector<Collector> collectors) {
   SN_TRY(check_exposures(options));
   protocol::oip::HandlerOptions rest;
   rest.more.push_back(protocol::kserve_v1::routes());
@@ -69,7 +69,9 @@ base::Result<std::unique_ptr<FrontEnds>> FrontEnds::open(const ServeOptions& opt
 
   std::unique_ptr<FrontEnds> front_ends(new FrontEnds(service, rest));
   front_ends->host_ = options.host;
-  front_ends->metrics_.add_collector(std::move(collector));
+  for (Collector& collector : collectors) {
+    front_ends->metrics_.add_collector(std::move(collector));
+  }
   SN_ASSIGN(front_ends->http_server_,
             protocol::http::HttpServer::start(options.http, front_ends->rest_));
   SN_ASSIGN(front_ends->grpc_server_, protocol::grpc::GrpcServer::start(grpc, service));

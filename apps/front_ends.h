@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "protocol/grpc/grpc_server.h"
@@ -21,10 +22,10 @@ class FrontEnds {
 
   // Opens every port, or none: the error says which could not be had. FAILED_PRECONDITION where a
   // port would be open to others without protection. `service` must outlive it, as must what
-  // `collector` writes metrics of.
+  // `collectors` write metrics of.
   static base::Result<std::unique_ptr<FrontEnds>> open(const ServeOptions& options,
                                                        service::Service& service,
-                                                       Collector collector);
+                                                       std::vector<Collector> collectors);
   // "http=127.0.0.1:8000 grpc=127.0.0.1:8001 metrics=127.0.0.1:8002"
   std::string addresses() const;
   // Takes nothing new, finishes what is in progress until the deadline.

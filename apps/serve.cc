@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "command.h"
 #include "front_ends.h"
+#include "protocol/metrics/cache_metrics.h"
 #include "schedule/response_cache.h"
 #include "serve_options.h"
 #include "service/service.h"

@@ -28,17 +28,20 @@ struct Connection {
   bool listed = false;   // in the list of idle ones
   Clock::time_point due;
   size_t sent = 0;
+  std::string own;  // the request where each is unique
 };
 
 class HttpWorker {
  public:
-  HttpWorker(const Target& target, const std::string& request, const Plan& plan, const Pacer& pacer)
+  HttpWorker(const Target& target, const std::string& request, const Plan& plan, const Pacer& pacer,
+             int thread)
       : target_(target),
         request_(request),
         plan_(plan),
         pacer_(pacer),
         recorder_(pacer_),
-        buffer_(256 * 1024) {}
+        buffer_(256 * 1024),
+        next_number_(static_cast<uint32_t>(plan.first_number + static_cast<uint32_t>(thread))) {}
 
   base::Status open(int connections);
   // The pacer's first moment is now, after connecting.
@@ -48,6 +51,7 @@ class HttpWorker {
   base::Status connect(size_t index, Clock::duration patience);
   void start_idle(Clock::time_point now);
   void begin(size_t index, Clock::time_point due);
+  void make_unique(Connection& connection);
   void send_more(size_t index);
   void receive(size_t index, Clock::time_point now);
   void end(size_t index, Clock::time_point now);
@@ -67,6 +71,7 @@ class HttpWorker {
   std::vector<size_t> idle_;
   std::vector<size_t> broken_;  // to be connected again at the next tick
   size_t in_flight_ = 0;
+  uint32_t next_number_;
   Clock::time_point next_tick_ = Clock::now() + kTick;
   bool precise_ = true;  // epoll_pwait2 is there
 };
@@ -113,16 +118,26 @@ void HttpWorker::begin(size_t index, Clock::time_point due) {
   connection.waiting = true;
   connection.due = due;
   connection.sent = 0;
+  if (plan_.unique) make_unique(connection);
   ++in_flight_;
   send_more(index);
+}
+
+void HttpWorker::make_unique(Connection& connection) {
+  connection.own = request_;
+  const auto number = static_cast<float>(next_number_);
+  next_number_ += static_cast<uint32_t>(plan_.threads);
+  if (request_.size() < sizeof(number)) return;
+  std::memcpy(connection.own.data() + request_.size() - sizeof(number), &number, sizeof(number));
 }
 
 void HttpWorker::send_more(size_t index) {
   Connection& connection = connections_[index];
   const bool blocked_before = connection.sent > 0;
-  while (connection.sent < request_.size()) {
-    const ssize_t sent = send(connection.socket.descriptor(), request_.data() + connection.sent,
-                              request_.size() - connection.sent, MSG_NOSIGNAL);
+  const std::string& request = plan_.unique ? connection.own : request_;
+  while (connection.sent < request.size()) {
+    const ssize_t sent = send(connection.socket.descriptor(), request.data() + connection.sent,
+                              request.size() - connection.sent, MSG_NOSIGNAL);
     if (sent >= 0) {
       connection.sent += static_cast<size_t>(sent);
       continue;
@@ -172,7 +187,7 @@ void HttpWorker::end(size_t index, Clock::time_point now) {
   if (connection.reply.status() / 100 == 2) {
     recorder_.success(connection.due, now);
   } else {
-    recorder_.failure(connection.due, now,
+    recorder_.refusal(connection.due, now,
                       base::str_cat("HTTP ", connection.reply.status(), ": ",
                                     error_text(connection.reply.body())));
   }
@@ -289,7 +304,7 @@ base::Result<Outcome> load_http(const Target& target, const std::string& request
     const auto pacer = [&] {
       return Pacer(plan, Clock::now(), share, static_cast<uint64_t>(thread));
     };
-    HttpWorker worker(target, request, plan, pacer());
+    HttpWorker worker(target, request, plan, pacer(), thread);
     SN_TRY(worker.open(connections));
     return worker.run(pacer());
   });

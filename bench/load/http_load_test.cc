@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <functional>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -29,7 +30,9 @@ class FakeServer {
  public:
   using Answer = std::function<std::string(int)>;
 
-  explicit FakeServer(Answer answer) : answer_(std::move(answer)) {
+  // `see` gets each request as it came.
+  explicit FakeServer(Answer answer, std::function<void(std::string_view)> see = {})
+      : answer_(std::move(answer)), see_(std::move(see)) {
     listener_ = Socket(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -65,13 +68,16 @@ class FakeServer {
 
   bool answer(const Socket& socket) {
     char request[4096];
-    if (recv(socket.descriptor(), request, sizeof(request), 0) <= 0) return false;
+    const ssize_t size = recv(socket.descriptor(), request, sizeof(request), 0);
+    if (size <= 0) return false;
+    if (see_) see_({request, static_cast<size_t>(size)});
     const std::string reply = answer_(requests_++);
     return !reply.empty() &&
            send(socket.descriptor(), reply.data(), reply.size(), MSG_NOSIGNAL) > 0;
   }
 
   Answer answer_;
+  std::function<void(std::string_view)> see_;
   Socket listener_;
   Target target_;
   std::atomic<int> requests_ = 0;
@@ -139,6 +145,30 @@ TEST(HttpLoad, OtherStatusesAreErrorsWithTheirReason) {
   EXPECT_GT(outcome->errors, 0U);
   ASSERT_EQ(outcome->messages.size(), 1U);
   EXPECT_EQ(outcome->messages.begin()->first, "HTTP 503: full");
+  EXPECT_EQ(outcome->refusals.count(), outcome->errors);
+}
+
+TEST(HttpLoad, UniqueRequestsEndInNumbersOfTheirOwn) {
+  std::set<std::string> seen;
+  uint64_t requests = 0;
+  {
+    FakeServer server([](int) { return std::string(kReply); },
+                      [&](std::string_view request) { seen.emplace(request); });
+    Plan plan = short_plan();
+    plan.connections = 3;
+    plan.threads = 2;
+    plan.unique = true;
+    plan.first_number = 7;
+    const auto outcome = load_http(server.target(), std::string(kRequest) + "body", plan);
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    requests = outcome->latencies.count();
+  }
+  EXPECT_GT(requests, 3U);
+  EXPECT_EQ(seen.size(), requests);
+  const float first = 7;
+  std::string one(kRequest);
+  one.append(reinterpret_cast<const char*>(&first), sizeof(first));
+  EXPECT_TRUE(seen.contains(one));
 }
 
 TEST(HttpLoad, ConnectsAgainWhenTheServerCloses) {

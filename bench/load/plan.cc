@@ -22,6 +22,7 @@ Clock::duration seconds(double count) {
 
 void Outcome::add(const Outcome& other) {
   latencies.add(other.latencies);
+  refusals.add(other.refusals);
   errors += other.errors;
   for (const auto& [message, count] : other.messages) messages[message] += count;
   seconds = std::max(seconds, other.seconds);
@@ -81,6 +82,12 @@ void Recorder::success(Clock::time_point due, Clock::time_point now) {
 
 void Recorder::failure(Clock::time_point due, Clock::time_point now, std::string_view message) {
   if (counts(due, now)) outcome_.fail(message);
+}
+
+void Recorder::refusal(Clock::time_point due, Clock::time_point now, std::string_view message) {
+  if (!counts(due, now)) return;
+  outcome_.fail(message);
+  outcome_.refusals.record(now - due);
 }
 
 Outcome Recorder::finish() {

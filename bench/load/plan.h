@@ -31,11 +31,15 @@ struct Plan {
   Clock::duration duration = seconds(1);
   Clock::duration timeout = seconds(30);  // of one request, and of what is left at the end
   uint64_t seed = 1;
+  // Over HTTP: the last four bytes of every request are an FP32 number that no other one has.
+  bool unique = false;
+  uint32_t first_number = 0;  // below 2^24 all numbers are exact
 };
 
 // What the requests that were due within `duration` (after the warm-up) came to.
 struct Outcome {
   Histogram latencies;  // of those that succeeded
+  Histogram refusals;   // of replies that say no, over HTTP
   uint64_t errors = 0;
   std::map<std::string, uint64_t> messages;  // of errors, the first kinds of them
   double seconds = 0;                        // from the first moment to the last reply
@@ -83,6 +87,8 @@ class Recorder {
 
   void success(Clock::time_point due, Clock::time_point now);
   void failure(Clock::time_point due, Clock::time_point now, std::string_view message);
+  // A failure that the server told of.
+  void refusal(Clock::time_point due, Clock::time_point now, std::string_view message);
   Outcome finish();
 
  private:

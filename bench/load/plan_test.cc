@@ -79,10 +79,14 @@ TEST(Recorder, LeavesTheWarmUpOut) {
   recorder.failure(start, start, "early");
   recorder.success(start + milliseconds(1100), start + milliseconds(1400));
   recorder.failure(start + milliseconds(2900), start + milliseconds(5000), "late");
+  recorder.refusal(start, start + milliseconds(2), "early");
+  recorder.refusal(start + milliseconds(1200), start + milliseconds(1207), "full");
   const Outcome outcome = recorder.finish();
   EXPECT_EQ(outcome.latencies.count(), 1U);
   EXPECT_EQ(outcome.latencies.largest(), milliseconds(300));
-  EXPECT_EQ(outcome.errors, 1U);
+  EXPECT_EQ(outcome.errors, 2U);
+  EXPECT_EQ(outcome.refusals.count(), 1U);
+  EXPECT_EQ(outcome.refusals.largest(), milliseconds(7));
   EXPECT_DOUBLE_EQ(outcome.seconds, 4);  // to the last reply, which came after the end
 }
 

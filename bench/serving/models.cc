@@ -25,6 +25,15 @@ class Layers {
     return name + "_relu";
   }
 
+  std::string gemm(const std::string& from, int64_t in, int64_t out) {
+    const std::string name = next("gemm");
+    graph_.initializer(weights(name + "_w", {in, out}, in));
+    graph_.initializer(weights(name + "_b", {out}, 100));
+    graph_.node("Gemm", {from, name + "_w", name + "_b"}, {name});
+    graph_.node("Relu", {name}, {name + "_relu"});
+    return name + "_relu";
+  }
+
   std::string pool(const std::string& from) {
     const std::string name = next("pool");
     graph_.node(
@@ -67,6 +76,18 @@ class Layers {
 }  // namespace
 
 BenchModel small_mlp() { return {"mlp", test::mlp_model(), "input", {1, 16}, 16}; }
+
+BenchModel wide_mlp() {
+  constexpr int64_t kWide = 1024;
+  test::Graph graph("wide");
+  graph.input("input", test::OnnxType::kFloat, {"batch", 16});
+  graph.output("output", test::OnnxType::kFloat, {"batch", 4});
+  Layers layers(graph);
+  std::string at = layers.gemm("input", 16, kWide);
+  at = layers.gemm(layers.gemm(at, kWide, kWide), kWide, kWide);
+  graph.node("Identity", {layers.gemm(at, kWide, 4)}, {"output"});
+  return {"wide", test::onnx_model(graph), "input", {1, 16}, 16};
+}
 
 BenchModel convnet() {
   test::Graph graph("convnet");

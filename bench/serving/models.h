@@ -16,6 +16,8 @@ struct BenchModel {
 
 // 16 -> 32 -> 4: what a request costs beside the inference.
 BenchModel small_mlp();
+// 16 -> 1024 -> 1024 -> 1024 -> 4: small to send, and a fraction of a millisecond to run.
+BenchModel wide_mlp();
 // The layers of SqueezeNet 1.1 on a 224 x 224 picture (602,112 bytes of input, 0.35 GFLOP).
 BenchModel convnet();
 

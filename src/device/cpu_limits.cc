@@ -77,4 +77,9 @@ int thread_budget(const std::string& sysroot) {
                           cpu_quota(sysroot));
 }
 
+int process_thread_budget() {
+  static const int budget = thread_budget();
+  return budget;
+}
+
 }  // namespace supernova::device

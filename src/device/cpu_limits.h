@@ -17,9 +17,10 @@ double least_on_path(std::string path, const std::function<double(const std::str
 double cpu_quota(const std::string& sysroot);  // in cores; 0 = none
 int affinity_cores();                          // of the calling thread; 0 = not known
 
-// How many threads keep busy what this process may use, at least 1. Read once at the start, before
-// threads bind themselves to cores.
+// How many threads keep busy what this process may use, at least 1; read anew.
 int thread_budget(const std::string& sysroot = "/");
+// The same, read when it is first asked for: the one number that the pool and every engine share.
+int process_thread_budget();
 // The same as a pure function: cores of the machine, affinity and quota, each 0 = not known.
 int thread_budget_of(int cores, int affinity, double quota);
 

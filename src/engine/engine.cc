@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "device/cpu_limits.h"
 #include "engine/handles.h"
 
 namespace supernova::engine {
@@ -93,6 +94,7 @@ base::Result<std::shared_ptr<EngineHandle>> open_engine(std::shared_ptr<EngineHa
   handle->host.log = &host_log;
   handle->host.allocate = &host_allocate;
   handle->host.deallocate = &host_deallocate;
+  handle->host.thread_budget = device::process_thread_budget();
   const OptionList list(options);
   ErrorSlot error;
   SN_TRY(

@@ -8,6 +8,8 @@
 #include <future>
 #include <thread>
 
+#include "device/cpu_limits.h"
+
 namespace supernova::engine {
 namespace {
 
@@ -18,6 +20,7 @@ struct Behaviour {
   sn_engine_api table{};
   bool null_table = false;
   std::function<int32_t(const sn_run&, sn_error*)> run;
+  int thread_budget = -1;
   int open_engines = 0;
   int open_models = 0;
   int open_instances = 0;
@@ -60,7 +63,9 @@ sn_engine_api good_table() {
   sn_engine_api api{};
   api.size = sizeof(api);
   api.abi_version = SN_ENGINE_ABI_VERSION;
-  api.engine_open = [](const sn_host*, const sn_options*, sn_engine** out, sn_error*) -> int32_t {
+  api.engine_open = [](const sn_host* host, const sn_options*, sn_engine** out,
+                       sn_error*) -> int32_t {
+    fake.thread_budget = host->thread_budget;
     ++fake.open_engines;
     *out = handle<sn_engine>();
     return SN_OK;
@@ -172,6 +177,12 @@ TEST_F(EngineWrapper, OpensRunsAndClosesInOrder) {
   }
   EXPECT_EQ(fake.released, 1);
   EXPECT_EQ(fake.open_engines, 0);
+}
+
+TEST_F(EngineWrapper, SaysHowManyThreadsMayBeBusy) {
+  ASSERT_TRUE(Engine::open(&fake_entry, {}).ok());
+  EXPECT_EQ(fake.thread_budget, device::process_thread_budget());
+  EXPECT_GE(fake.thread_budget, 1);
 }
 
 TEST_F(EngineWrapper, RefusesTablesItCanNotUse) {

@@ -203,7 +203,6 @@ void Resolver::warn_without_effect() {
     if (given) warnings_.push_back(base::str_cat(field, " has no effect", why));
   };
   const inference::ModelOptimizationPolicy& hints = proto_->optimization();
-  warn(proto_->model_warmup_size() > 0, "model_warmup", ": every model is run once on zeros");
   warn(hints.has_graph(), "optimization.graph", "");
   warn(hints.priority() != 0, "optimization.priority", "");
   warn(hints.has_cuda(), "optimization.cuda", "");

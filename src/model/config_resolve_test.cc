@@ -269,7 +269,6 @@ TEST_F(ConfigResolveTest, ChecksDynamicBatching) {
 }
 
 TEST_F(ConfigResolveTest, SaysWhatHasNoEffect) {
-  expect_warning("model_warmup { name: 'w' }", "model_warmup");
   expect_warning("optimization { graph { level: 1 } }", "optimization.graph");
   expect_warning("optimization { execution_accelerators {} }", "execution_accelerators");
   expect_warning("input { name: 'x' allow_ragged_batch: true }", "allow_ragged_batch");

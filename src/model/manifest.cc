@@ -6,7 +6,6 @@
 #include <memory>
 #include <string_view>
 
-#include "base/json_writer.h"
 #include "base/sha256.h"
 
 namespace supernova::model {
@@ -69,19 +68,6 @@ base::Result<std::vector<fs::path>> files_under(const fs::path& folder) {
   return files;
 }
 
-void append_tensors(std::string& out, const std::vector<tensor::TensorInfo>& infos) {
-  out += '[';
-  for (const tensor::TensorInfo& info : infos) {
-    if (out.back() != '[') out += ',';
-    out += "{\"name\":";
-    base::append_json_string(out, info.name);
-    out += ",\"datatype\":";
-    base::append_json_string(out, tensor::data_type_name(info.data_type));
-    out += ",\"shape\":" + (info.rank_known ? tensor::shape_to_string(info.shape) : "null") + "}";
-  }
-  out += ']';
-}
-
 }  // namespace
 
 base::Result<ContentDigest> digest_content(const std::string& path,
@@ -109,39 +95,6 @@ base::Result<ContentDigest> digest_content(const std::string& path,
   SN_ASSIGN(const std::string whole, hex(all));
   content.digest = "sha256:" + whole;
   return content;
-}
-
-std::string manifest_json(const Manifest& manifest) {
-  std::string out = "{\"name\":";
-  base::append_json_string(out, manifest.name);
-  out += ",\"version\":" + std::to_string(manifest.version);
-  const auto text = [&](const char* key, std::string_view value) {
-    out += base::str_cat(",\"", key, "\":");
-    base::append_json_string(out, value);
-  };
-  text("digest", manifest.content.digest);
-  text("format", manifest.format);
-  text("producer", manifest.producer);
-  text("path", manifest.path);
-  text("engine", manifest.engine);
-  const auto since = manifest.loaded_at.time_since_epoch();
-  out += ",\"loaded_at_ms\":";
-  base::append_json_number(
-      out, int64_t{std::chrono::duration_cast<std::chrono::milliseconds>(since).count()});
-  out += ",\"max_batch_size\":" + std::to_string(manifest.max_batch_size) + ",\"inputs\":";
-  append_tensors(out, manifest.inputs);
-  out += ",\"outputs\":";
-  append_tensors(out, manifest.outputs);
-  out += ",\"files\":[";
-  for (const ManifestFile& file : manifest.content.files) {
-    if (out.back() != '[') out += ',';
-    out += "{\"path\":";
-    base::append_json_string(out, file.path);
-    out += ",\"byte_size\":";
-    base::append_json_number(out, file.byte_size);
-    out += ",\"sha256\":\"" + file.sha256 + "\"}";
-  }
-  return out + "]}";
 }
 
 }  // namespace supernova::model

@@ -44,6 +44,4 @@ struct Manifest {
 base::Result<ContentDigest> digest_content(const std::string& path,
                                            const std::function<bool()>& cancelled);
 
-std::string manifest_json(const Manifest& manifest);
-
 }  // namespace supernova::model

@@ -106,7 +106,7 @@ TEST(ModelPlan, RefusesWhatTheLookRefused) {
 }
 
 TEST(UploadedFiles, NamesStayInside) {
-  for (const char* good : {"1/model.onnx", "12/a/b.bin", "1/..x"}) {
+  for (const char* good : {"1/model.onnx", "12/a/b.bin", "1/..x", "warmup/x.bin"}) {
     EXPECT_TRUE(check_uploaded_path(good).ok()) << good;
   }
   const std::string zero("1/a\0b", 5);
@@ -117,9 +117,10 @@ TEST(UploadedFiles, NamesStayInside) {
   }();
   for (const std::string& bad :
        {std::string(), std::string("/etc/passwd"), std::string("model.onnx"), std::string("1"),
-        std::string("1/"), std::string("a/model.onnx"), std::string("1/../x"),
-        std::string("../1/x"), std::string("1//x"), std::string("1/./x"), std::string("-1/x"), zero,
-        deep, "1/" + std::string(5000, 'x')}) {
+        std::string("1/"), std::string("a/model.onnx"), std::string("warmup"),
+        std::string("warmup/../1/x"), std::string("1/../x"), std::string("../1/x"),
+        std::string("1//x"), std::string("1/./x"), std::string("-1/x"), zero, deep,
+        "1/" + std::string(5000, 'x')}) {
     EXPECT_FALSE(check_uploaded_path(bad).ok()) << bad;
   }
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "model/config_resolve.h"
 #include "model/warm_up.h"
+#include "model/warm_up_samples.h"
 #include "schedule/verify_batching.h"
 
 namespace supernova::model {
@@ -191,7 +192,11 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
     SN_LOG(Info, "model '{}': {}", version.name(), note);
   }
   engine::Session& session = *opened.sessions.front();
-  if (options.warm_up) SN_TRY(try_first_run(version, session));
+  std::vector<WarmUpSample> samples;
+  if (options.warm_up) {
+    SN_ASSIGN(samples, make_warm_up_samples(config, session.signature(), plan.folder));
+    if (samples.empty()) SN_TRY(try_first_run(version, session));
+  }
   schedule::SchedulerOptions queue = queue_options(plan, config, options);
   if (config.proto->response_cache().enable() && queue.cache == nullptr) {
     SN_LOG(Warning, "model '{}': response_cache has no effect: the server has no memory for it",
@@ -201,6 +206,7 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
   // Most engines allow many runs at once in one session.
   const auto overlap = static_cast<size_t>(std::max(session.max_concurrency(), 1));
   while (opened.sessions.size() * overlap < queue.concurrency) SN_TRY(open_session(opened));
+  for (const auto& instance : opened.sessions) SN_TRY(run_samples(*instance, samples));
   const uint64_t engine_bytes = memory_by_engine(session);
   // Threads that run models must not inherit the priority of a loader.
   std::unique_ptr<schedule::Scheduler> scheduler;

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "model/config_text.h"
+#include "model/warm_up_samples.h"
 
 namespace supernova::model {
 namespace {
@@ -144,6 +145,13 @@ base::Status look_into_model_folder(SeenModel& model, const Recognises& recognis
       continue;
     }
     const auto number = version_number(name);
+    if (name == kWarmUpFolder) {
+      // What can't be read of it is said when it is needed.
+      size_t files = 0;
+      uint64_t bytes = 0;
+      (void)add_tree(entry, 0, files, beside, bytes);
+      continue;
+    }
     if (!number) {
       other_folders.push_back(entry.string());
       continue;

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <set>
 
+#include "model/warm_up_samples.h"
+
 namespace supernova::model {
 namespace {
 
@@ -35,8 +37,8 @@ TemporaryFolder::~TemporaryFolder() {
 
 base::Status check_uploaded_path(const std::string& path) {
   const auto refuse = [&](const char* why) {
-    return absl::InvalidArgumentError(
-        base::str_cat("file '", path.substr(0, kMaxPath), "': ", why, "; give it as VERSION/NAME"));
+    return absl::InvalidArgumentError(base::str_cat("file '", path.substr(0, kMaxPath), "': ", why,
+                                                    "; give it as VERSION/NAME or warmup/NAME"));
   };
   if (path.size() > kMaxPath) return refuse("the name is too long");
   if (path.find('\0') != std::string::npos) return refuse("the name holds a zero byte");
@@ -48,8 +50,8 @@ base::Status check_uploaded_path(const std::string& path) {
       return refuse("it must lie inside the model's folder");
     }
     int64_t version = 0;
-    if (parts == 0 && !base::parse_whole(part, version)) {
-      return refuse("it must lie in a version's folder");
+    if (parts == 0 && part != kWarmUpFolder && !base::parse_whole(part, version)) {
+      return refuse("it must lie in a version's folder or in 'warmup'");
     }
     start = end + 1;
   }

@@ -29,7 +29,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
-// Whether a client may name a file so: VERSION/NAME, no way out of the folder. Pure.
+// Whether a client may name a file so: VERSION/NAME or warmup/NAME, no way out of the folder. Pure.
 base::Status check_uploaded_path(const std::string& path);
 
 // Writes the files; refuses names as above, and one given twice.

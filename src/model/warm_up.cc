@@ -29,6 +29,16 @@ std::optional<tensor::Tensor> zeros(const TensorInfo& info) {
 
 }  // namespace
 
+base::Status run_once(engine::Session& session, const tensor::Request& request) {
+  // The run may answer on a thread of the engine after this function has seen the answer.
+  auto answer = std::make_shared<std::promise<base::Status>>();
+  auto status = answer->get_future();
+  session.run(request, [answer](base::Result<tensor::Response> result) {
+    answer->set_value(result.status());
+  });
+  return base::annotate(status.get(), "warm-up run");
+}
+
 base::Status warm_up(engine::Session& session) {
   const engine::Signature& signature = session.signature();
   tensor::Request request;
@@ -39,13 +49,7 @@ base::Status warm_up(engine::Session& session) {
     request.inputs.push_back(*std::move(tensor));
   }
   for (const TensorInfo& info : signature.outputs) request.outputs.emplace_back(info.name);
-  // The run may answer on a thread of the engine after this function has seen the answer.
-  auto answer = std::make_shared<std::promise<base::Status>>();
-  auto status = answer->get_future();
-  session.run(request, [answer](base::Result<tensor::Response> result) {
-    answer->set_value(result.status());
-  });
-  return base::annotate(status.get(), "warm-up run");
+  return run_once(session, request);
 }
 
 bool warm_up_proves(const engine::Signature& signature) {

@@ -6,6 +6,9 @@
 
 namespace supernova::model {
 
+// Runs the session once and waits for it.
+base::Status run_once(engine::Session& session, const tensor::Request& request);
+
 // Runs the session once on zeros of the model's own shapes, sizes that may vary being 1. OK also
 // where that can't be done (an input of unknown rank, or very large ones).
 base::Status warm_up(engine::Session& session);

@@ -406,7 +406,13 @@ TEST_F(BatchingTest, TheCacheAnswersWithoutARun) {
   EXPECT_EQ(hit->outputs[0].buffer.view(), miss->outputs[0].buffer.view());
   EXPECT_EQ(RowEngine::runs().size(), 1U);
   EXPECT_EQ(send(2, kFails).get().status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(options_.cache->figures().entries, 1U);
+  const ResponseCache::Figures figures = options_.cache->figures();
+  EXPECT_EQ(figures.entries, 1U);
+  EXPECT_EQ(figures.hits, 1U);
+  EXPECT_EQ(figures.misses, 2U);
+  EXPECT_EQ(figures.max_bytes, 1U << 20);
+  EXPECT_GE(figures.lookups, miss->timing.cache_time - figures.insertions);
+  EXPECT_LE(figures.insertions, miss->timing.cache_time);
   scheduler_.reset();
   EXPECT_EQ(options_.cache->figures().entries, 0U);
 }

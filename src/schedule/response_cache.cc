@@ -163,6 +163,14 @@ void ResponseCache::insert(const CacheKey& key, uint64_t owner,
   ++shard.figures.entries;
 }
 
+void ResponseCache::count_lookup(std::chrono::nanoseconds took) {
+  lookups_ns_.fetch_add(took.count(), std::memory_order_relaxed);
+}
+
+void ResponseCache::count_insertion(std::chrono::nanoseconds took) {
+  insertions_ns_.fetch_add(took.count(), std::memory_order_relaxed);
+}
+
 void ResponseCache::erase(uint64_t owner) {
   for (const auto& shard : shards_) {
     Shard::Entries freed;
@@ -184,6 +192,9 @@ ResponseCache::Figures ResponseCache::figures() const {
     sum.entries += shard->figures.entries;
     sum.bytes += shard->figures.bytes;
   }
+  sum.max_bytes = shard_bytes_ * shards_.size();
+  sum.lookups = std::chrono::nanoseconds(lookups_ns_.load(std::memory_order_relaxed));
+  sum.insertions = std::chrono::nanoseconds(insertions_ns_.load(std::memory_order_relaxed));
   return sum;
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,9 +27,12 @@ class ResponseCache {
   struct Figures {
     uint64_t hits = 0;
     uint64_t misses = 0;
-    uint64_t evictions = 0;
+    uint64_t evictions = 0;  // for want of room
     uint64_t entries = 0;
     uint64_t bytes = 0;
+    uint64_t max_bytes = 0;
+    std::chrono::nanoseconds lookups{0};     // all of them together, with making the key
+    std::chrono::nanoseconds insertions{0};  // with copying
   };
 
   explicit ResponseCache(size_t max_bytes);
@@ -39,6 +44,9 @@ class ResponseCache {
   std::optional<std::vector<tensor::Tensor>> find(const CacheKey& key);
   // Copies the outputs. Nothing is kept of an answer larger than a shard.
   void insert(const CacheKey& key, uint64_t owner, const std::vector<tensor::Tensor>& outputs);
+  // What a lookup, or an insertion, took. The caller makes the key, and so takes the time.
+  void count_lookup(std::chrono::nanoseconds took);
+  void count_insertion(std::chrono::nanoseconds took);
   // Drops what a version answered.
   void erase(uint64_t owner);
   Figures figures() const;
@@ -47,6 +55,8 @@ class ResponseCache {
   struct Shard;
   Shard& shard_of(const CacheKey& key) const;
   size_t shard_bytes_;
+  std::atomic<int64_t> lookups_ns_{0};
+  std::atomic<int64_t> insertions_ns_{0};
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

@@ -61,6 +61,11 @@ TEST(ResponseCacheTest, GivesBackWhatWasPutInACopyOfItsOwn) {
   EXPECT_NE((*found)[0].buffer.data(), outputs[0].buffer.data());
   EXPECT_EQ(cache.figures().hits, 1U);
   EXPECT_EQ(cache.figures().misses, 1U);
+  cache.count_lookup(std::chrono::nanoseconds(5));
+  cache.count_insertion(std::chrono::nanoseconds(7));
+  EXPECT_EQ(cache.figures().lookups.count(), 5);
+  EXPECT_EQ(cache.figures().insertions.count(), 7);
+  EXPECT_EQ(cache.figures().max_bytes, 1U << 20);
   cache.erase(1);
   EXPECT_FALSE(cache.find(key));
   EXPECT_EQ(cache.figures().bytes, 0U);

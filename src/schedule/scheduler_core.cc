@@ -182,6 +182,7 @@ bool Scheduler::Core::answer_from_cache(Item& item) {
   auto outputs = options_.cache->find(*item.cache_key);
   const auto now = clock_.now();
   item.cache_time = now - item.queued;
+  options_.cache->count_lookup(item.cache_time);
   if (!outputs) return false;
   tensor::Response response;
   response.id = item.request.id;
@@ -411,7 +412,9 @@ void Scheduler::Core::keep_in_cache(Item& item, base::Result<tensor::Response>& 
   const auto before = clock_.now();
   options_.cache->insert(*item.cache_key, id_, result->outputs);
   result->timing.cache = tensor::Timing::Cache::kMiss;
-  result->timing.cache_time = item.cache_time + (clock_.now() - before);
+  const auto took = clock_.now() - before;
+  options_.cache->count_insertion(took);
+  result->timing.cache_time = item.cache_time + took;
 }
 
 void Scheduler::Core::deliver(uint64_t sequence, Answer answer) {

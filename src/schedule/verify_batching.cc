@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "schedule/join.h"
-#include "tensor/bytes.h"
+#include "schedule/made_up.h"
 
 namespace supernova::schedule {
 namespace {
@@ -38,72 +38,10 @@ std::string obstacle(const TensorInfo& info, std::string_view what) {
   return "";
 }
 
-// Numbers that look random and are the same every time.
-class Numbers {
- public:
-  explicit Numbers(uint32_t seed) : state_(seed * 2654435761u + 1) {}
-  uint32_t next() {
-    state_ = state_ * 1664525u + 1013904223u;
-    return state_ >> 8;
-  }
-
- private:
-  uint32_t state_;
-};
-
-template <typename T, typename Make>
-void fill(tensor::Buffer& buffer, Make make) {
-  for (size_t at = 0; at + sizeof(T) <= buffer.size(); at += sizeof(T)) {
-    const T value = make();
-    std::memcpy(buffer.data() + at, &value, sizeof(T));
-  }
-}
-
-// Small values: whole numbers may be indices, so they are 0 or 1.
-bool make_content(Tensor& tensor, size_t elements, Numbers& numbers) {
-  if (tensor.data_type == DataType::kBytes) {
-    std::vector<std::string> texts;
-    for (size_t i = 0; i < elements; ++i) texts.push_back(base::str_cat(numbers.next() % 10));
-    tensor.buffer = tensor::pack_bytes(texts);
-    return true;
-  }
-  tensor.buffer = tensor::Buffer::allocate(elements * tensor::element_size(tensor.data_type));
-  if (tensor.buffer.data() == nullptr) return false;
-  const auto bit = [&] { return static_cast<uint8_t>(numbers.next() % 2); };
-  const auto real = [&] { return static_cast<float>(numbers.next() % 2048) / 1024.0f - 1.0f; };
-  switch (tensor.data_type) {
-    case DataType::kFp32:
-      fill<float>(tensor.buffer, real);
-      return true;
-    case DataType::kFp64:
-      fill<double>(tensor.buffer, real);
-      return true;
-    case DataType::kBf16:
-    case DataType::kFp16: {
-      // 0.5, 1, -0.5 or -1 by their bits.
-      const uint16_t half = tensor.data_type == DataType::kFp16 ? 0x3800 : 0x3f00;
-      const uint16_t one = tensor.data_type == DataType::kFp16 ? 0x3c00 : 0x3f80;
-      fill<uint16_t>(tensor.buffer, [&] {
-        return static_cast<uint16_t>((bit() != 0 ? one : half) | (bit() != 0 ? 0x8000 : 0));
-      });
-      return true;
-    }
-    default:
-      break;
-  }
-  // Little-endian whole numbers of any width.
-  const size_t width = tensor::element_size(tensor.data_type);
-  std::memset(tensor.buffer.data(), 0, tensor.buffer.size());
-  for (size_t at = 0; at < tensor.buffer.size(); at += width) {
-    tensor.buffer.data()[at] = static_cast<std::byte>(bit());
-  }
-  return true;
-}
-
 std::optional<tensor::Request> make_item(const std::vector<TensorInfo>& inputs,
                                          const std::vector<TensorInfo>& outputs, uint32_t seed) {
   tensor::Request request;
-  Numbers numbers(seed);
+  MadeUpNumbers numbers(seed);
   size_t bytes = 0;
   for (const TensorInfo& info : inputs) {
     if (info.optional) continue;
@@ -115,7 +53,7 @@ std::optional<tensor::Request> make_item(const std::vector<TensorInfo>& inputs,
     const size_t width = std::max<size_t>(tensor::element_size(info.data_type), 8);
     if (static_cast<size_t>(*elements) > (kMostBytes - bytes) / width) return std::nullopt;
     bytes += static_cast<size_t>(*elements) * width;
-    if (!make_content(tensor, static_cast<size_t>(*elements), numbers)) return std::nullopt;
+    if (!make_up_content(tensor, static_cast<size_t>(*elements), numbers)) return std::nullopt;
     request.inputs.push_back(std::move(tensor));
   }
   for (const TensorInfo& info : outputs) request.outputs.emplace_back(info.name);

@@ -158,7 +158,7 @@ WorkerPool::~WorkerPool() {
 
 WorkerPool& WorkerPool::shared() {
   // Its threads outlive every static object.
-  static WorkerPool& pool = *new WorkerPool(device::thread_budget());
+  static WorkerPool& pool = *new WorkerPool(device::process_thread_budget());
   return pool;
 }
 

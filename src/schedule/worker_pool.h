@@ -28,7 +28,7 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // The process' own, of device::thread_budget() threads.
+  // The process' own, of device::process_thread_budget() threads.
   static WorkerPool& shared();
 
   // Gives `source` a turn. The pool keeps it alive until its turns are over.

@@ -5,6 +5,7 @@
 #include "service/access_grants.h"
 #include "service/service.h"
 #include "support/fake_engine.h"
+#include "support/fake_manager.h"
 
 namespace supernova::service {
 namespace {
@@ -24,22 +25,11 @@ const sn_engine_api* entry(uint32_t) {
   return &api;
 }
 
-class NoImporter : public tensor::ArtefactProvider {
- public:
-  bool recognises(const std::string&) const override { return false; }
-  base::Result<tensor::ImportedModel> provide(const std::string&, const tensor::Options&) override {
-    return absl::UnimplementedError("the fake engine reads files itself");
-  }
-};
-
 class ServiceAccessTest : public ::testing::Test {
  protected:
   ServiceAccessTest() {
-    catalogue_.add_builtin("fake", &entry);
-    model::LoadOptions options;
-    options.engine = "fake";
     for (const char* name : {"ocr", "speech", "speech-large"}) {
-      const base::Status loaded = models_.load({name, 1, "nowhere"}, options);
+      const base::Status loaded = fake_.load(name);
       EXPECT_TRUE(loaded.ok()) << loaded;
     }
   }
@@ -47,10 +37,8 @@ class ServiceAccessTest : public ::testing::Test {
     return {"ci", std::make_shared<const Grants>(std::vector<Grant>{{apis, std::move(models)}})};
   }
 
-  NoImporter importer_;
-  engine::Catalogue catalogue_;
-  model::ModelManager models_{importer_, catalogue_};
-  Service service_{models_};
+  testing_support::FakeManager fake_{&entry};
+  Service service_{fake_.models()};
 };
 
 TEST_F(ServiceAccessTest, TheIndexHoldsWhatTheCallerMayManage) {

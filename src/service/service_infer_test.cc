@@ -10,6 +10,7 @@
 #include "service/service.h"
 #include "support/client_object.h"
 #include "support/fake_engine.h"
+#include "support/fake_manager.h"
 #include "tensor/bytes.h"
 
 namespace supernova::service {
@@ -64,22 +65,11 @@ const sn_engine_api* entry(uint32_t) {
   return &api;
 }
 
-class NoImporter : public tensor::ArtefactProvider {
- public:
-  bool recognises(const std::string&) const override { return false; }
-  base::Result<tensor::ImportedModel> provide(const std::string&, const tensor::Options&) override {
-    return absl::UnimplementedError("the fake engine reads files itself");
-  }
-};
-
 class ServiceInferTest : public ::testing::Test {
  protected:
   ServiceInferTest() {
     seen_input.reset();
-    catalogue_.add_builtin("fake", &entry);
-    model::LoadOptions options;
-    options.engine = "fake";
-    const base::Status loaded = models_.load({"m", 1, "nowhere"}, options);
+    const base::Status loaded = fake_.load("m");
     EXPECT_TRUE(loaded.ok()) << loaded;
     service_.set_shared_memory(&memory_);
     const base::Status added =
@@ -101,9 +91,8 @@ class ServiceInferTest : public ::testing::Test {
   ClientObject object_{64};
   SharedMemory memory_;
   const Caller nobody_;
-  NoImporter importer_;
-  engine::Catalogue catalogue_;
-  model::ModelManager models_{importer_, catalogue_};
+  testing_support::FakeManager fake_{&entry};
+  model::ModelManager& models_ = fake_.models();
   Service service_{models_};
   tensor::Request request_;
 };

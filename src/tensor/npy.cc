@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "tensor/bytes.h"
@@ -363,15 +360,6 @@ base::Result<Tensor> parse_npy(std::string_view content, std::string_view what) 
   base::Result<Tensor> tensor = parse(content);
   if (!tensor.ok()) return base::annotate(tensor.status(), what);
   return tensor;
-}
-
-base::Result<Tensor> read_npy(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) {
-    return absl::NotFoundError(base::str_cat(path, ": can't be read: ", std::strerror(errno)));
-  }
-  return parse_npy(content, path);
 }
 
 base::Result<std::string> format_npy(const Tensor& tensor) {

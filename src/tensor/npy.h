@@ -15,7 +15,6 @@ namespace supernova::tensor {
 // complex and date types. The file's size is checked before memory is taken. `what` names the
 // content in errors.
 base::Result<Tensor> parse_npy(std::string_view content, std::string_view what);
-base::Result<Tensor> read_npy(const std::string& path);
 // BF16 is written as uint16; BYTES can't be written (use the .json form).
 base::Result<std::string> format_npy(const Tensor& tensor);
 

@@ -82,10 +82,16 @@ class Counts(unittest.TestCase):
         model = os.path.join(cls.folder.name, "small.onnx")
         with open(model, "wb") as file:
             file.write(onnx_writer.identity("FP32", [1, 16]))
+        joined = os.path.join(cls.folder.name, "joined")
+        os.makedirs(os.path.join(joined, "1"))
+        with open(os.path.join(joined, "1", "model.onnx"), "wb") as file:
+            file.write(onnx_writer.identity("FP32", ["batch", 16]))
+        with open(os.path.join(joined, "config.pbtxt"), "w", encoding="utf-8") as file:
+            file.write("max_batch_size: 8\ndynamic_batching { }\n")
         counts = os.path.join(cls.folder.name, "counts")
         os.environ.update(LD_PRELOAD=COUNTER, SUPERNOVA_BENCH_COUNTS=counts)
         try:
-            cls.server = Server([model])
+            cls.server = Server([model, joined])
         finally:
             del os.environ["LD_PRELOAD"], os.environ["SUPERNOVA_BENCH_COUNTS"]
         with open(counts, "rb") as file:
@@ -125,6 +131,23 @@ class Counts(unittest.TestCase):
             status, _ = client.ask(request)
             self.assertEqual(status, b"200")
         self.check(name, before, self.counts(), REQUESTS)
+
+    def test_batching_asks_the_system_for_nothing_more(self):
+        costs = {}
+        for name in ("small", "joined"):
+            request = binary_request().replace(b"/small/", f"/{name}/".encode())
+            client = Client(self.server.http)
+            for _ in range(WARM_UP):
+                self.assertEqual(client.ask(request)[0], b"200")
+            before = self.counts()
+            for _ in range(REQUESTS):
+                self.assertEqual(client.ask(request)[0], b"200")
+            after = self.counts()
+            client.socket.close()
+            each = {kind: (a - b) / REQUESTS for kind, b, a in zip(KINDS, before, after)}
+            costs[name] = each["allocations"], sum(each[kind] for kind in SYSTEM_CALLS)
+        self.assertLessEqual(costs["joined"][0], costs["small"][0] + 6, costs)
+        self.assertLessEqual(costs["joined"][1], costs["small"][1] + 0.3, costs)
 
     def test_rest_binary(self):
         self.check_rest("binary", binary_request())

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import shutil
+import struct
 import tempfile
 import time
 import unittest
@@ -270,6 +271,60 @@ class Explicit(RepositoryCase):
         self.assertEqual(self.control("a", "unload")[0], 200)
         self.assertEqual(self.index()[0], ("a", "1", "UNAVAILABLE"))
         self.assertEqual(self.infer("a")[0], 404)
+
+    def test_warm_up_from_the_configuration(self):
+        sample = ('model_warmup { name: "first" count: 2 inputs { key: "X" value { '
+                  'data_type: TYPE_FP32 dims: 2 %s } } }\n')
+        file = 'input_data_file: "x.bin"'
+        self.put("a/1/model.onnx", model(1))
+        self.put("a/config.pbtxt", sample % file)
+        self.start("--model-control-mode", "explicit")
+        self.assertIn("sample 'first': input 'X': file 'warmup/x.bin' is not there",
+                      self.control("a", "load")[1])
+        self.put("a/warmup/x.bin", struct.pack("<3f", 1, 2, 3))
+        status, message = self.control("a", "load")
+        self.assertEqual(status, 400)
+        self.assertIn("sample 'first': input 'X': file 'warmup/x.bin' holds 12 bytes, but FP32 [2] "
+                      "takes 8", message)
+        self.assertEqual(self.infer("a")[0], 503)
+        self.put("a/warmup/x.bin", struct.pack("<2f", 1, 2))
+        self.assertEqual(self.control("a", "load"), (200, ""))
+        _, content = self.ask("GET", "/v2/models/a/stats")
+        self.assertEqual(json.loads(content)["model_stats"][0]["execution_count"], 0)
+        self.assertEqual(self.infer("a"), 2)
+        self.assertFalse([line for line in self.server.log if "warmup' is no version" in line])
+        # A sample that the model can't run: the version does not become ready.
+        self.put("b/1/model.onnx", onnx_writer.model(
+            [onnx_writer.node("Reshape", ["X", "S"], ["Y"])],
+            [onnx_writer.tensor_info("X", "FP32", (4,)), onnx_writer.tensor_info("S", "INT64", (1,))],
+            [onnx_writer.tensor_info("Y", "FP32", ("n",))]))
+        for content, status in ((3, 400), (4, 200)):
+            self.put("b/warmup/s", struct.pack("<q", content))
+            self.put("b/config.pbtxt", 'model_warmup { inputs { key: "X" value { random_data: true } } '
+                     'inputs { key: "S" value { input_data_file: "s" } } }')
+            got, message = self.control("b", "load")
+            self.assertEqual(got, status, message)
+            if status == 400:
+                self.assertIn("model_warmup sample 1: warm-up run", message)
+
+    def test_the_response_cache_is_measured(self):
+        self.put("a/1/model.onnx", model(1))
+        self.put("a/config.pbtxt", "response_cache { enable: true }")
+        self.start("--response-cache-byte-size", "64KiB")
+        for _ in range(3):
+            self.assertEqual(self.infer("a"), 2)
+        connection = http.client.HTTPConnection(self.server.metrics, timeout=20)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        connection.close()
+        series = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        labels = '{model="a",version="1"}'
+        expected = {"nv_cache_num_hits": 2, "nv_cache_num_misses": 1, "nv_cache_num_entries": 1,
+                    "nv_cache_num_evictions": 0, "supernova_cache_max_bytes": 65536,
+                    "nv_cache_num_hits_per_model" + labels: 2,
+                    "nv_cache_num_misses_per_model" + labels: 1}
+        self.assertEqual({name: float(series[name]) for name in expected}, expected)
+        self.assertGreater(float(series["supernova_cache_bytes"]), 0)
 
     def test_many_cycles(self):
         for i in range(5):

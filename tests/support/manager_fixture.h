@@ -34,6 +34,7 @@ struct FakeModel {
 inline std::atomic<int> open_models{0};
 inline std::atomic<int> most_open_models{0};
 inline std::atomic<int> waiting_runs{0};
+inline std::atomic<int> all_runs{0};
 inline std::atomic<int> open_nice{0};  // of the thread that last opened a model, ran one
 inline std::atomic<int> run_nice{0};
 inline std::thread::id closed_on;  // read it after the model is known to be closed
@@ -99,6 +100,7 @@ inline void answer(const sn_run* run, int64_t value) {
 inline int32_t run_fake(sn_instance* instance, const sn_run* run, sn_error* error) {
   const FakeModel& model = *reinterpret_cast<const FakeModel*>(instance);
   run_nice = own_nice();
+  ++all_runs;
   if (model.bad_run) {
     error->code = SN_INTERNAL;
     std::strcpy(error->message, "this model can't run");

@@ -10,6 +10,7 @@
 
 #include "protocol/oip/oip_handler.h"
 #include "support/fake_engine.h"
+#include "support/fake_manager.h"
 
 namespace supernova::testing_support {
 
@@ -46,31 +47,15 @@ inline const sn_engine_api* echo_entry(uint32_t) {
   return &api;
 }
 
-class NoImporter : public tensor::ArtefactProvider {
- public:
-  bool recognises(const std::string&) const override { return false; }
-  base::Result<tensor::ImportedModel> provide(const std::string&, const tensor::Options&) override {
-    return absl::UnimplementedError("no importer");
-  }
-};
-
 class RestServer : public testing::Test {
  protected:
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
   explicit RestServer(protocol::oip::HandlerOptions options = {})
-      : models_(provider_, catalogue_), service_(models_), handler_(service_, options) {
-    catalogue_.add_builtin("fake", &echo_entry);
-    model::LoadOptions load;
-    load.engine = "fake";
-    model::VersionSource source;
-    source.name = "a b";
-    source.version = 3;
-    source.path = "/models/a b/model.fake";
-    EXPECT_TRUE(models_.load(source, load).ok());
+      : service_(models_), handler_(service_, options) {
+    EXPECT_TRUE(fake_.load("a b", 3).ok());
     service_.set_ready(true);
   }
-  ~RestServer() override { models_.drain(); }
 
   protocol::http::HttpResponse call(std::string method, std::string target,
                                     std::string_view body = "", Headers headers = {}) {
@@ -86,9 +71,8 @@ class RestServer : public testing::Test {
     return promise.get_future().get();
   }
 
-  NoImporter provider_;
-  engine::Catalogue catalogue_;
-  model::ModelManager models_;
+  FakeManager fake_{&echo_entry};
+  model::ModelManager& models_ = fake_.models();
   service::Service service_;
   protocol::oip::OipHandler handler_;
 };

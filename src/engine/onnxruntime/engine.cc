@@ -1,6 +1,7 @@
 // The engine "onnxruntime": its function table. Everything else is in runtime, model and run.
 #include <supernova/engine.h>
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <iterator>
@@ -108,7 +109,10 @@ int32_t can_run(sn_engine*, const sn_artefact* artefact, const sn_device* device
 int32_t model_open(sn_engine* engine, const sn_artefact* artefact, const sn_options* options,
                    sn_model** out, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
-    SN_ASSIGN(auto model, Model::open(*of(engine).runtime, *artefact, read_options(options)));
+    const EngineObject& object = of(engine);
+    const int budget = object.host != nullptr ? object.host->thread_budget : 0;
+    SN_ASSIGN(auto model,
+              Model::open(*object.runtime, *artefact, read_options(options), std::max(budget, 0)));
     *out = reinterpret_cast<sn_model*>(model.release());
     return {};
   });

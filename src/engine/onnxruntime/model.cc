@@ -13,16 +13,17 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 
-base::Result<int> intra_op_threads(const Options& options) {
+base::Result<int> intra_op_threads(const Options& options, int thread_budget) {
   const auto found = options.find("intra_op_threads");
   if (found == options.end()) return 1;
   int threads = 0;
   if (!absl::SimpleAtoi(found->second, &threads) || threads < 0 || threads > kMaxThreads) {
     return absl::InvalidArgumentError(
-        base::str_cat("the option intra_op_threads must be a number from 0 (one per core) to ",
-                      kMaxThreads, ", not '", found->second, "'"));
+        base::str_cat("the option intra_op_threads must be a number from 0 (as many as there are ",
+                      "processors to use) to ", kMaxThreads, ", not '", found->second, "'"));
   }
-  return threads;
+  if (thread_budget == 0) return threads;
+  return threads == 0 ? thread_budget : std::min(threads, thread_budget);
 }
 
 base::Result<GraphOptimizationLevel> optimization_level(const Options& options) {
@@ -106,11 +107,11 @@ base::Result<std::vector<ValueInfo>> read_values(const Runtime& runtime, const O
 }  // namespace
 
 base::Result<SessionOptionsPtr> Model::session_options(const sn_artefact& artefact,
-                                                       const Options& options) {
+                                                       const Options& options, int thread_budget) {
   OrtSessionOptions* raw = nullptr;
   SN_ORT_TRY(api().CreateSessionOptions(&raw));
   SessionOptionsPtr made(raw);
-  SN_ASSIGN(const int threads, intra_op_threads(options));
+  SN_ASSIGN(const int threads, intra_op_threads(options, thread_budget));
   SN_ASSIGN(const GraphOptimizationLevel level, optimization_level(options));
   SN_ORT_TRY(api().SetIntraOpNumThreads(raw, threads));
   SN_ORT_TRY(api().SetInterOpNumThreads(raw, 1));
@@ -139,14 +140,15 @@ base::Result<SessionOptionsPtr> Model::session_options(const sn_artefact& artefa
 
 base::Result<std::unique_ptr<Model>> Model::open(const Runtime& runtime,
                                                  const sn_artefact& artefact,
-                                                 const Options& options) {
+                                                 const Options& options, int thread_budget) {
   if (artefact.data == nullptr && artefact.path == nullptr) {
     return absl::InvalidArgumentError("the artefact names neither a file nor bytes");
   }
   if (is_prepared(artefact) && artefact.data == nullptr) {
     return absl::InvalidArgumentError("prepared models are opened from memory only");
   }
-  SN_ASSIGN(const SessionOptionsPtr session_opts, session_options(artefact, options));
+  SN_ASSIGN(const SessionOptionsPtr session_opts,
+            session_options(artefact, options, thread_budget));
   return open(runtime, artefact, *session_opts);
 }
 

@@ -24,12 +24,13 @@ inline constexpr char kPreparedFormat[] = "ort";
 class Model {
  public:
   // Reads a file, or bytes with `path` as the folder of external data; bytes of the format "ort"
-  // are used in place. Of the options it takes intra_op_threads (default 1),
+  // are used in place. Of the options it takes
+  // intra_op_threads (default 1; 0 = `thread_budget`, which is also the most, unless it is 0),
   // graph_optimization_level (default all) and those that start with "session." or "ep.", which go
   // to the runtime as they are; others are somebody else's.
   static base::Result<std::unique_ptr<Model>> open(const Runtime& runtime,
                                                    const sn_artefact& artefact,
-                                                   const Options& options);
+                                                   const Options& options, int thread_budget = 0);
 
   // Makes "model.ort" of an ONNX model: optimised for this machine's processors, in the runtime's
   // own format, which is opened in place. UNIMPLEMENTED where the runtime can't write it.
@@ -48,7 +49,8 @@ class Model {
  private:
   Model() = default;
   static base::Result<SessionOptionsPtr> session_options(const sn_artefact& artefact,
-                                                         const Options& options);
+                                                         const Options& options,
+                                                         int thread_budget = 0);
   static base::Result<std::unique_ptr<Model>> open(const Runtime& runtime,
                                                    const sn_artefact& artefact,
                                                    const OrtSessionOptions& options);

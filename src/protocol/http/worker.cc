@@ -15,6 +15,17 @@ constexpr std::chrono::milliseconds kSweepInterval{100};
 constexpr size_t kConnectionsPerInterval = 2000;
 constexpr size_t kMaxSweepIntervals = 10;
 constexpr std::chrono::seconds kReportInterval{10};
+// How many events, and for how long, are looked at before held requests run: where others bring
+// requests that are not held, events may never end.
+constexpr int kEventsAnyway = 32;
+constexpr std::chrono::milliseconds kPollTime{1};
+
+// Whose held requests this thread runs.
+thread_local const Worker* runs_held = nullptr;
+struct RunsHeld {
+  explicit RunsHeld(const Worker* worker) { runs_held = worker; }
+  ~RunsHeld() { runs_held = nullptr; }
+};
 
 }  // namespace
 
@@ -24,8 +35,8 @@ void Worker::run() {
     try {
       while (loop_.run_one() > 0) {
         if (!scope.holds()) continue;
-        loop_.poll();  // what every other socket has brought meanwhile goes into the same batch
-        scope.drain();
+        poll_others();
+        while (scope.holds()) run_held(scope);
       }
       return;
     } catch (const std::exception& error) {
@@ -35,7 +46,33 @@ void Worker::run() {
   }
 }
 
+// What every other socket has brought meanwhile goes into the same batch. A connection alone has
+// nobody to wait for, and is spared the system call.
+void Worker::poll_others() {
+  if (open_connections() <= 1) return;
+  const auto until = std::chrono::steady_clock::now() + kPollTime;
+  for (int i = 0; loop_.poll_one() > 0; ++i) {
+    if (i >= kEventsAnyway && std::chrono::steady_clock::now() >= until) return;
+  }
+}
+
+// Their responses go out here, without a way through the box and the loop.
+void Worker::run_held(schedule::DrainScope& scope) {
+  {
+    const RunsHeld runs(this);
+    scope.drain();
+  }
+  auto answers = std::exchange(own_box_, {});
+  for (auto& [connection, response] : answers) connection->take_response(std::move(response));
+  answers.clear();
+  if (own_box_.empty()) own_box_.swap(answers);  // keeps its memory
+}
+
 void Worker::deliver(std::shared_ptr<Connection> connection, HttpResponse response) {
+  if (runs_held == this) {
+    own_box_.emplace_back(std::move(connection), std::move(response));
+    return;
+  }
   bool wake = false;
   {
     std::lock_guard lock(box_mutex_);
@@ -48,7 +85,7 @@ void Worker::deliver(std::shared_ptr<Connection> connection, HttpResponse respon
 }
 
 void Worker::empty_box() {
-  std::vector<std::pair<std::shared_ptr<Connection>, HttpResponse>> box;
+  Box box;
   {
     std::lock_guard lock(box_mutex_);
     box.swap(box_);
@@ -120,7 +157,7 @@ void Worker::stop() {
 }
 
 void Worker::close_all() {
-  std::vector<std::pair<std::shared_ptr<Connection>, HttpResponse>> box;
+  Box box;
   {
     std::lock_guard lock(box_mutex_);
     stopped_ = true;

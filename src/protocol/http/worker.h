@@ -22,6 +22,10 @@
 #include "protocol/http/memory_budget.h"
 #include "protocol/tls/openssl.h"
 
+namespace supernova::schedule {
+class DrainScope;
+}
+
 namespace supernova::protocol::http {
 
 class Connection;
@@ -64,6 +68,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void report_failed_handshake(const std::string& peer, std::string_view reason);
 
  private:
+  void poll_others();
+  void run_held(schedule::DrainScope& scope);
   void empty_box();
   void schedule_sweep();
   void sweep();
@@ -86,8 +92,10 @@ class Worker : public std::enable_shared_from_this<Worker> {
   size_t failed_handshakes_ = 0;  // since they were last reported
   std::chrono::steady_clock::time_point next_report_{};
 
+  using Box = std::vector<std::pair<std::shared_ptr<Connection>, HttpResponse>>;
+  Box own_box_;  // of this thread's own runs
   std::mutex box_mutex_;
-  std::vector<std::pair<std::shared_ptr<Connection>, HttpResponse>> box_;
+  Box box_;
   bool stopped_ = false;
 };
 

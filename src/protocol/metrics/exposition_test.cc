@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "protocol/metrics/cache_metrics.h"
 #include "protocol/metrics/latency_window.h"
 #include "protocol/metrics/model_metrics.h"
 
@@ -40,6 +41,28 @@ TEST(ModelLabels, TagsDoNotHideLabels) {
                             {"a_b", "1"},
                             {"tag_a_b", "2"},
                             {"tag_model", "3"}}));
+}
+
+TEST(CacheMetrics, AreThoseOfTheWholeCache) {
+  schedule::ResponseCache::Figures figures;
+  figures.hits = 3;
+  figures.misses = 4;
+  figures.evictions = 5;
+  figures.entries = 6;
+  figures.bytes = 256;
+  figures.max_bytes = 1024;
+  figures.lookups = std::chrono::microseconds(8);
+  figures.insertions = std::chrono::microseconds(9);
+  Exposition out;
+  write_cache_metrics(figures, out);
+  const std::string text = out.take();
+  for (const char* line :
+       {"nv_cache_num_lookups 7", "nv_cache_num_hits 3", "nv_cache_num_misses 4",
+        "nv_cache_num_evictions 5", "nv_cache_num_entries 6", "nv_cache_lookup_duration 8",
+        "nv_cache_insertion_duration 9", "nv_cache_util 0.25", "supernova_cache_bytes 256",
+        "supernova_cache_max_bytes 1024"}) {
+    EXPECT_NE(text.find("\n" + std::string(line) + "\n"), std::string::npos) << line;
+  }
 }
 
 class LatencyWindowTest : public testing::Test {

@@ -17,7 +17,7 @@ namespace supernova::protocol::metrics {
 
 class MetricsHandler : public http::HttpHandler {
  public:
-  // Adds families of parts that this one doesn't know (open connections); called from several
+  // Adds families of parts that this one doesn't know (the response cache); called from several
   // threads, one at a time.
   using Collector = absl::AnyInvocable<void(Exposition&)>;
 

@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "support/fake_engine.h"
+#include "support/fake_manager.h"
 
 namespace supernova::protocol::metrics {
 namespace {
@@ -50,30 +51,12 @@ const sn_engine_api* entry(uint32_t) {
   return &api;
 }
 
-class NoImporter : public tensor::ArtefactProvider {
- public:
-  bool recognises(const std::string&) const override { return false; }
-  base::Result<tensor::ImportedModel> provide(const std::string&, const tensor::Options&) override {
-    return absl::UnimplementedError("no importer");
-  }
-};
-
 class MetricsHandlerTest : public testing::Test {
  protected:
-  MetricsHandlerTest() : models_(provider_, catalogue_), service_(models_), handler_(service_) {
-    catalogue_.add_builtin("fake", &entry);
-    service_.set_ready(true);
-  }
-  ~MetricsHandlerTest() override { models_.drain(); }
+  MetricsHandlerTest() : service_(models_), handler_(service_) { service_.set_ready(true); }
 
   void load(const std::string& name, const std::string& engine = "fake") {
-    model::LoadOptions options;
-    options.engine = engine;
-    model::VersionSource source;
-    source.name = name;
-    source.version = 3;
-    source.path = "/models/model.fake";
-    EXPECT_EQ(models_.load(source, options).ok(), engine == "fake");
+    EXPECT_EQ(fake_.load(name, 3, engine).ok(), engine == "fake");
   }
 
   bool infer(const std::string& model, int64_t count, const std::string& input = "x") {
@@ -126,9 +109,8 @@ class MetricsHandlerTest : public testing::Test {
     return series;
   }
 
-  NoImporter provider_;
-  engine::Catalogue catalogue_;
-  model::ModelManager models_;
+  testing_support::FakeManager fake_{&entry};
+  model::ModelManager& models_ = fake_.models();
   service::Service service_;
   MetricsHandler handler_;
 };
