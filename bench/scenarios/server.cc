@@ -3,7 +3,6 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -18,19 +17,6 @@ namespace fs = std::filesystem;
 base::Status write(const fs::path& path, const std::string& content) {
   if (std::ofstream(path, std::ios::binary) << content) return {};
   return absl::InternalError(base::str_cat("can't write ", path.string()));
-}
-
-std::vector<tensor::Tensor> inputs_of(const BenchModel& model) {
-  tensor::Tensor tensor{model.input, tensor::DataType::kFp32, {}, {}};
-  tensor.shape.assign(model.shape.begin(), model.shape.end());
-  size_t elements = 1;
-  for (const int64_t size : model.shape) elements *= static_cast<size_t>(size);
-  tensor.buffer = tensor::Buffer::allocate(elements * sizeof(float));
-  for (size_t i = 0; i < elements; ++i) {
-    const float value = static_cast<float>(i % 255) / 255.0F;
-    std::memcpy(tensor.buffer.data() + i * sizeof(float), &value, sizeof(value));
-  }
-  return {tensor};
 }
 
 }  // namespace
@@ -59,7 +45,7 @@ base::Result<Outcome> Server::load(const Configured& model, const Plan& plan) co
   SN_ASSIGN(Target target, parse_target(base::str_cat("http://", process_.http())));
   target.model = model.name;
   SN_ASSIGN(const std::string request,
-            http_infer_request(target, inputs_of(model.model), Encoding::kBinary));
+            http_infer_request(target, bench_inputs(model.model), Encoding::kBinary));
   return load_http(target, request, plan);
 }
 

@@ -1,6 +1,7 @@
 #include "models.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "support/onnx_models.h"
 
@@ -105,6 +106,19 @@ BenchModel convnet() {
   graph.node("GlobalAveragePool", {at}, {"mean"});
   graph.node("Flatten", {"mean"}, {"scores"});
   return {"convnet", test::onnx_model(graph), "picture", {1, 3, 224, 224}, 4000};
+}
+
+std::vector<tensor::Tensor> bench_inputs(const BenchModel& model) {
+  tensor::Tensor tensor{model.input, tensor::DataType::kFp32, {}, {}};
+  tensor.shape.assign(model.shape.begin(), model.shape.end());
+  size_t elements = 1;
+  for (const int64_t size : model.shape) elements *= static_cast<size_t>(size);
+  tensor.buffer = tensor::Buffer::allocate(elements * sizeof(float));
+  for (size_t i = 0; i < elements; ++i) {
+    const float value = static_cast<float>(i % 255) / 255.0F;
+    std::memcpy(tensor.buffer.data() + i * sizeof(float), &value, sizeof(value));
+  }
+  return {tensor};
 }
 
 }  // namespace supernova::bench

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/tensor.h"
+
 namespace supernova::bench {
 
 struct BenchModel {
@@ -20,5 +22,8 @@ BenchModel small_mlp();
 BenchModel wide_mlp();
 // The layers of SqueezeNet 1.1 on a 224 x 224 picture (602,112 bytes of input, 0.35 GFLOP).
 BenchModel convnet();
+
+// What the model is asked with.
+std::vector<tensor::Tensor> bench_inputs(const BenchModel& model);
 
 }  // namespace supernova::bench

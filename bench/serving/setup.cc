@@ -1,7 +1,6 @@
 #include "setup.h"
 
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 
 #include "load/http_socket.h"
@@ -56,19 +55,6 @@ std::string_view path_name(Path path) {
       return "gRPC";
   }
   return "";
-}
-
-std::vector<tensor::Tensor> bench_inputs(const BenchModel& model) {
-  tensor::Tensor tensor{model.input, tensor::DataType::kFp32, {}, {}};
-  tensor.shape.assign(model.shape.begin(), model.shape.end());
-  size_t elements = 1;
-  for (const int64_t size : model.shape) elements *= static_cast<size_t>(size);
-  tensor.buffer = tensor::Buffer::allocate(elements * sizeof(float));
-  for (size_t i = 0; i < elements; ++i) {
-    const float value = static_cast<float>(i % 255) / 255.0F;
-    std::memcpy(tensor.buffer.data() + i * sizeof(float), &value, sizeof(value));
-  }
-  return {tensor};
 }
 
 base::Status write_file(const std::string& path, const std::string& content) {

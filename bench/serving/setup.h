@@ -39,7 +39,6 @@ struct Requests {
                                      const std::vector<tensor::Tensor>& in);
 };
 
-std::vector<tensor::Tensor> bench_inputs(const BenchModel& model);
 base::Status write_file(const std::string& path, const std::string& content);
 
 // The arguments that start the program which answers on `path`; the echo answers with as many bytes
