@@ -99,6 +99,9 @@ void add_listener_options(CLI::App& command, ServeOptions& options) {
 
 void add_grpc_options(CLI::App& command, ServeOptions& options) {
   protocol::grpc::GrpcKeepalive& keepalive = options.grpc.keepalive;
+  command.add_option("--grpc-thread-count", options.grpc.threads, "I/O threads for gRPC")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   command
       .add_option("--grpc-infer-response-compression-level", options.grpc_compression,
                   "Compression of gRPC inference replies")

@@ -27,7 +27,7 @@ REQUESTS = 1000
 BOUNDS = {
     "binary": (47, 6),
     "json": (43, 6),
-    "grpc": (72, 16),
+    "grpc": (46, 8),
 }
 
 

@@ -2,9 +2,7 @@
 #include "protocol/grpc/grpc_server.h"
 
 #include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/support/byte_buffer.h>
 
 #include <future>
 #include <thread>
@@ -29,11 +27,6 @@ namespace {
 using ::grpc::StatusCode;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-
-::grpc::ByteBuffer empty_message() {
-  const ::grpc::Slice nothing{std::string()};
-  return {&nothing, 1};
-}
 
 using GrpcServerTest = ServerTest;
 
@@ -158,25 +151,25 @@ TEST_F(GrpcServerTest, ModelReady) {
   EXPECT_FALSE(response.ready());
 }
 
-TEST_F(GrpcServerTest, AnswersGrpcHealthChecks) {
-  // HealthCheckRequest{} and HealthCheckResponse{status: SERVING}, by hand: there is no stub for
-  // them.
-  ::grpc::GenericStub stub(channel_);
-  ::grpc::ClientContext context;
-  ::grpc::CompletionQueue queue;
-  const auto call =
-      stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", empty_message(), &queue);
-  call->StartCall();
-  ::grpc::ByteBuffer reply;
-  ::grpc::Status status;
-  call->Finish(&reply, &status, this);
-  void* tag = nullptr;
-  bool ok = false;
-  ASSERT_TRUE(queue.Next(&tag, &ok));
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  ::grpc::Slice bytes;
-  ASSERT_TRUE(reply.DumpToSingleSlice(&bytes).ok());
-  EXPECT_EQ(std::string(bytes.begin(), bytes.end()), "\x08\x01");
+TEST_F(GrpcServerTest, SeveralThreads) {
+  options_.threads = 3;
+  restart();
+  std::atomic<int> right{0};
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 6; ++client) {
+    clients.emplace_back([&] {
+      const auto stub = inference::GRPCInferenceService::NewStub(
+          channel_to(::grpc::InsecureChannelCredentials()));
+      for (int i = 0; i < 100; ++i) {
+        ::grpc::ClientContext context;
+        inference::ModelInferResponse response;
+        const ::grpc::Status status = stub->ModelInfer(&context, add_sub_request(3), &response);
+        if (status.ok() && response.raw_output_contents_size() == 2) ++right;
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(right, 600);
 }
 
 TEST_F(GrpcServerTest, APortInUseIsRefused) {
