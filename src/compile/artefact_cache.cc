@@ -160,18 +160,22 @@ base::Result<Draft> ArtefactCache::draft_in_memory() {
   return Draft(std::move(file), "");
 }
 
-base::Status ArtefactCache::store(Draft& draft, const EntryHeader& header, const std::string& key) {
-  if (header.file_size() > byte_size_) {
+base::Status ArtefactCache::store(Draft& draft, const std::string& key) {
+  struct stat info {};
+  ::fchmod(draft.file(), S_IRUSR);
+  if (::fsync(draft.file()) != 0 || ::fstat(draft.file(), &info) != 0) {
+    return system_error("can't be written to");
+  }
+  const uint64_t size = stored_size(info);
+  if (size > byte_size_) {
     SN_LOG(Info,
            "artefact cache '{}': an artefact of {} bytes is more than it may hold "
            "(--cache-byte-size)",
-           folder_, header.file_size());
+           folder_, size);
     return {};
   }
-  ::fchmod(draft.file(), S_IRUSR);
-  if (::fsync(draft.file()) != 0) return system_error("can't be written to");
   const CacheLock lock(folder_);
-  SN_ASSIGN(const size_t evicted, sweep_cache(folder_, byte_size_ - header.file_size(), key));
+  SN_ASSIGN(const size_t evicted, sweep_cache(folder_, byte_size_ - size, key));
   evictions_.fetch_add(evicted, std::memory_order_relaxed);
   const std::string path = entry_path(key);
   if (std::rename(draft.path().c_str(), path.c_str()) != 0) {
@@ -192,11 +196,9 @@ base::Result<CacheEntry> ArtefactCache::open(const Draft& draft) {
 
 void ArtefactCache::keep(Draft draft, const std::string& key) {
   if (draft.in_memory() || key.empty()) return;
-  const auto store_whole = [&]() -> base::Status {
-    SN_ASSIGN(const EntryHeader header, read_entry_header(draft.file()));
-    return store(draft, header, key);
-  };
-  if (const base::Status status = store_whole(); !status.ok()) warn(status);
+  const base::Status whole = read_entry_header(draft.file()).status();
+  const base::Status status = whole.ok() ? store(draft, key) : whole;
+  if (!status.ok()) warn(status);
 }
 
 ArtefactCache::Counters ArtefactCache::counters() const {

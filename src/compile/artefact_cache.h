@@ -74,7 +74,7 @@ class ArtefactCache {
 
  private:
   base::Status check(int file, const EntryHeader& header, const std::string& key) const;
-  base::Status store(Draft& draft, const EntryHeader& header, const std::string& key);
+  base::Status store(Draft& draft, const std::string& key);
   std::string entry_path(const std::string& key) const;
 
   const std::string folder_;

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,7 +49,7 @@ base::Result<Contents> look_into(const std::string& folder) {
       continue;
     }
     if (name.ends_with(kEntrySuffix)) {
-      contents.entries.push_back({time_of(info), static_cast<uint64_t>(info.st_size), name});
+      contents.entries.push_back({time_of(info), stored_size(info), name});
     } else if (name.ends_with(kUsedSuffix)) {
       const std::string stem = name.substr(0, name.size() - kUsedSuffix.size());
       contents.used[stem + std::string(kEntrySuffix)] = time_of(info);
@@ -125,6 +124,12 @@ class Sweeper {
 };
 
 }  // namespace
+
+uint64_t stored_size(const struct stat& info) {
+  constexpr uint64_t kBlock = 512;  // of stat, whatever the file system's are
+  return std::min(static_cast<uint64_t>(info.st_size),
+                  static_cast<uint64_t>(info.st_blocks) * kBlock);
+}
 
 CacheLock::CacheLock(const std::string& folder)
     : file_(::open(base::str_cat(folder, "/lock").c_str(),

@@ -1,6 +1,8 @@
 // Keeps the folder of the cache within its bounds.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,6 +16,9 @@ inline constexpr std::string_view kEntrySuffix = ".entry";
 inline constexpr std::string_view kUsedSuffix = ".used";      // beside each entry
 inline constexpr std::string_view kSourceSuffix = ".source";  // digests that are remembered
 inline constexpr std::string_view kDraftPrefix = "draft-";
+
+// What a file takes of the disk: it may have holes.
+uint64_t stored_size(const struct stat& info);
 
 // Held by the one process that sweeps and stores. Where it can't be had in ten seconds, whoever
 // holds it is stuck, and this one goes on without: the bound may be passed, nothing else happens.

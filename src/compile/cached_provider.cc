@@ -134,8 +134,7 @@ std::optional<tensor::Artefact> CachedProvider::prepare(const tensor::ImportedMo
                                                         const tensor::Options& options) {
   // Without its files or its content there is nothing to know it by.
   const bool known = !model.sources.empty() || !model.artefact.digest.empty();
-  const bool wanted =
-      wants_prepared(options, model.description.byte_size >= options_.prepare_from);
+  const bool wanted = wants_prepared(options, model.description.byte_size >= options_.prepare_from);
   if (!wanted || !known || !cache_->ready()) return std::nullopt;
   const auto engine = engines_.find(engine_name);
   if (!engine.ok() || !(*engine)->can_compile()) return std::nullopt;

@@ -16,6 +16,7 @@ namespace {
 constexpr char kMagic[16] = "supernova-entry";
 constexpr uint64_t kLayout = 1;
 constexpr size_t kPage = 4096;
+constexpr size_t kBlock = size_t{1} << 16U;
 constexpr size_t kPiece = size_t{1} << 18U;
 constexpr uint64_t kMaxRecord = uint64_t{64} << 20U;
 
@@ -72,8 +73,6 @@ base::Status compare(int file, uint64_t offset, uint64_t size, const std::string
 
 }  // namespace
 
-uint64_t EntryHeader::file_size() const { return kPage + payload_size + record_size; }
-
 base::Status EntryWriter::begin() {
   if (begun_) return {};
   begun_ = true;
@@ -81,9 +80,25 @@ base::Status EntryWriter::begin() {
   return {};
 }
 
+// Blocks of zeros are left out: they read as zeros all the same, and take no room.
+base::Status EntryWriter::write_sparsely(std::span<const std::byte> payload) {
+  while (!payload.empty()) {
+    const auto piece = payload.first(std::min(payload.size(), kBlock));
+    const bool empty =
+        std::all_of(piece.begin(), piece.end(), [](std::byte b) { return b == std::byte{0}; });
+    if (!empty) {
+      SN_TRY(write_all(file_, piece));
+    } else if (::lseek(file_, static_cast<off_t>(piece.size()), SEEK_CUR) < 0) {
+      return system_error("can't be written");
+    }
+    payload = payload.subspan(piece.size());
+  }
+  return {};
+}
+
 base::Status EntryWriter::append(std::span<const std::byte> payload) {
   if (status_.ok()) status_ = begin();
-  if (status_.ok()) status_ = write_all(file_, payload);
+  if (status_.ok()) status_ = write_sparsely(payload);
   payload_sum_.add(payload.data(), payload.size());
   payload_size_ += payload.size();
   return status_;
@@ -92,6 +107,9 @@ base::Status EntryWriter::append(std::span<const std::byte> payload) {
 base::Status EntryWriter::finish(std::string_view record) {
   if (status_.ok()) status_ = begin();
   if (status_.ok()) status_ = write_all(file_, record);
+  // It may end in zeros that were left out.
+  const auto size = static_cast<off_t>(kPage + payload_size_ + record.size());
+  if (status_.ok() && ::ftruncate(file_, size) != 0) status_ = system_error("can't be written");
   RawHeader header{};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   header.layout = kLayout;

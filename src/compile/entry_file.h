@@ -26,6 +26,7 @@ class EntryWriter {
 
  private:
   base::Status begin();
+  base::Status write_sparsely(std::span<const std::byte> payload);
 
   const int file_;
   bool begun_ = false;
@@ -39,8 +40,6 @@ struct EntryHeader {
   uint64_t record_size = 0;
   std::string payload_digest;  // SHA-256, hexadecimal
   std::string record_digest;
-
-  uint64_t file_size() const;
 };
 
 // DATA_LOSS where it is no entry, or not a whole one.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compile/file.h"
@@ -55,6 +56,22 @@ TEST(EntryFile, ReadsBackWhatWasWritten) {
     ASSERT_TRUE(mapped.ok()) << mapped.status();
     EXPECT_EQ(mapped->view(), payload);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(mapped->data()) % 4096, 0U);
+  }
+}
+
+TEST(EntryFile, StoresNoZeros) {
+  const size_t size = size_t{4} << 20U;
+  std::string payload = "weights" + std::string(size, '\0');
+  payload += "more" + std::string(size, '\0');
+  for (const std::string& record : {std::string(), std::string("a record")}) {
+    const File file = entry_of(payload, record);
+    struct stat info {};
+    ASSERT_EQ(::fstat(file.get(), &info), 0);
+    EXPECT_LT(info.st_blocks * 512, 1 << 20);
+    const auto header = read_entry_header(file.get());
+    ASSERT_TRUE(header.ok()) << header.status();
+    EXPECT_TRUE(verify_entry(file.get(), *header).ok());
+    EXPECT_EQ(map_entry_payload(file.get(), *header)->view(), payload);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/onnxruntime/align_weights.h"
 #include "engine/onnxruntime/model.h"
 
 namespace supernova::engine::onnxruntime {
@@ -35,8 +36,7 @@ class MemoryFile {
     data_ = map;
     return {};
   }
-  const void* data() const { return data_; }
-  size_t size() const { return size_; }
+  std::string_view content() const { return {static_cast<const char*>(data_), size_}; }
 
  private:
   int file_;
@@ -64,17 +64,18 @@ base::Status Model::compile(const Runtime& runtime, const sn_artefact& artefact,
     return cannot_write(original.status());
   }
   SN_TRY(file.map());
+  const std::string aligned = align_weights(file.content());
   sn_artefact prepared{};
   prepared.size = sizeof(prepared);
   prepared.format = kPreparedFormat;
-  prepared.data = file.data();
-  prepared.data_size = file.size();
+  prepared.data = aligned.data();
+  prepared.data_size = aligned.size();
   const auto reopened = open(runtime, prepared, options);
   if (!reopened.ok()) return cannot_write(reopened.status());
   if (!(*reopened)->same_signature(**original)) {
     return cannot_write(absl::InternalError("its inputs and outputs are not the same afterwards"));
   }
-  const int32_t code = sink.write(sink.ctx, "model.ort", file.data(), file.size());
+  const int32_t code = sink.write(sink.ctx, "model.ort", aligned.data(), aligned.size());
   if (code == SN_OK) return {};
   return base::Status(static_cast<absl::StatusCode>(code), "what was made can't be stored");
 }
