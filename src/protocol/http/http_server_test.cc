@@ -58,7 +58,7 @@ TEST_F(HttpServerTest, PipelinedResponsesKeepTheirOrder) {
   // The first request is answered last and from another thread.
   std::vector<std::thread> threads;
   handler_.act = [&](HttpRequest request, Responder respond) {
-    threads.emplace_back([target = request.target, respond = std::move(respond)]() mutable {
+    threads.emplace_back([target = request.target(), respond = std::move(respond)]() mutable {
       std::this_thread::sleep_for(target == "/0" ? 50ms : 0ms);
       HttpResponse response;
       response.body = target;

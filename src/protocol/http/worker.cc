@@ -1,7 +1,6 @@
 #include "protocol/http/worker.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 
 #include "base/log.h"
 #include "protocol/http/connection.h"
@@ -20,19 +19,13 @@ constexpr std::chrono::seconds kReportInterval{10};
 
 void Worker::run() {
   schedule::DrainScope scope;
-  for (;;) {
-    try {
-      while (loop_.run_one() > 0) {
-        if (!scope.holds()) continue;
-        loop_.poll();  // what every other socket has brought meanwhile goes into the same batch
-        scope.drain();
-      }
-      return;
-    } catch (const std::exception& error) {
-      // Whatever failed was one connection's; its timeout closes it.
-      SN_LOG(Error, "HTTP: {}", error.what());
-    }
+  while (!ended_) {
+    loop_.turn();
+    if (!scope.holds()) continue;
+    loop_.turn(false);  // what every other socket has brought meanwhile goes into the same batch
+    scope.drain();
   }
+  loop_.end();
 }
 
 void Worker::deliver(std::shared_ptr<Connection> connection, HttpResponse response) {
@@ -44,7 +37,7 @@ void Worker::deliver(std::shared_ptr<Connection> connection, HttpResponse respon
     box_.emplace_back(std::move(connection), std::move(response));
   }
   // The posted call holds no connection: one that is never run must not keep the loop alive.
-  if (wake) boost::asio::post(loop_, [this] { empty_box(); });
+  if (wake) loop_.post([this] { empty_box(); });
 }
 
 void Worker::empty_box() {
@@ -61,7 +54,7 @@ void Worker::adopt(Accepted accepted) {
   open_connections_.fetch_add(1, std::memory_order_relaxed);
   if (accepted.one_more) refused_.fetch_add(1, std::memory_order_relaxed);
   auto connection = std::make_shared<Connection>(shared_from_this(), std::move(accepted));
-  boost::asio::post(loop_, [this, connection] {
+  loop_.post([this, connection] {
     connections_.insert(connection);
     schedule_sweep();
     connection->start();
@@ -72,6 +65,7 @@ void Worker::remove(const std::shared_ptr<Connection>& connection) {
   if (connections_.erase(connection) == 0) return;
   if (connection->one_more()) refused_.fetch_sub(1, std::memory_order_relaxed);
   open_connections_.fetch_sub(1, std::memory_order_relaxed);
+  loop_.retire(connection);
 }
 
 void Worker::report_failed_handshake(const std::string& peer, std::string_view reason) {
@@ -90,10 +84,9 @@ void Worker::schedule_sweep() {
   sweep_scheduled_ = true;
   const size_t intervals =
       std::min(1 + connections_.size() / kConnectionsPerInterval, kMaxSweepIntervals);
-  sweep_timer_.expires_after(kSweepInterval * intervals);
-  sweep_timer_.async_wait([this](const boost::system::error_code& error) {
+  loop_.call_at(loop_.now() + kSweepInterval * intervals, [this] {
     sweep_scheduled_ = false;
-    if (!error) sweep();
+    sweep();
   });
 }
 
@@ -108,7 +101,7 @@ void Worker::sweep() {
 
 void Worker::start_draining() {
   draining_.store(true, std::memory_order_relaxed);
-  boost::asio::post(loop_, [this] {
+  loop_.post([this] {
     const std::vector<std::shared_ptr<Connection>> connections(connections_.begin(),
                                                                connections_.end());
     for (const auto& connection : connections) connection->close_if_idle();
@@ -116,7 +109,7 @@ void Worker::start_draining() {
 }
 
 void Worker::stop() {
-  boost::asio::post(loop_, [this] { close_all(); });
+  loop_.post([this] { close_all(); });
 }
 
 void Worker::close_all() {
@@ -129,8 +122,7 @@ void Worker::close_all() {
   const std::vector<std::shared_ptr<Connection>> connections(connections_.begin(),
                                                              connections_.end());
   for (const auto& connection : connections) connection->close();
-  sweep_timer_.cancel();
-  guard_.reset();  // the loop ends once the cancelled operations have returned
+  ended_ = true;
 }
 
 }  // namespace supernova::protocol::http

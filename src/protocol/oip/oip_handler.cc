@@ -29,7 +29,7 @@ base::Result<service::Caller> admit(const service::Service& service, const Route
   service::Credentials credentials;
   credentials.authorization = value("authorization");
   credentials.api_key = value("x-api-key");
-  const http::Peer& peer = request.peer;
+  const http::Peer& peer = *request.peer;
   credentials.certificate =
       peer.alternative_name.empty() ? peer.common_name : peer.alternative_name;
   credentials.header = [&](std::string_view name) { return request.header(name); };
@@ -51,7 +51,7 @@ OipHandler::OipHandler(service::Service& service, const HandlerOptions& options)
       openapi_(openapi_json(router_, tables_, version_of(service))) {}
 
 void OipHandler::handle(http::HttpRequest request, http::Responder respond) {
-  auto match = router_.match(request.method, request.target);
+  auto match = router_.match(request.method(), request.target());
   if (!match.ok()) return respond(error_reply(match.status()));
   if (match->route == nullptr) return respond(not_routed(match->allow));
   const Route& route = *match->route;
