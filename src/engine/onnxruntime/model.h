@@ -7,6 +7,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ using Options = std::map<std::string, std::string>;
 
 class Model {
  public:
+  ~Model();
   // Reads a file, or bytes with `path` as the folder of external data. Of the options it takes
   // intra_op_threads (default 1), graph_optimization_level (default all) and those that start with
   // "session." or "ep.", which go to the runtime as they are; others are somebody else's.
@@ -35,9 +37,15 @@ class Model {
   uint64_t host_memory_bytes() const;
 
  private:
-  Model() = default;
+  Model();
   base::Status read_signature();
   void fill_info();
+
+  // Values on memory of their own, for runs of small tensors of the same shapes (small_run.cc).
+  class SmallRun;
+  std::unique_ptr<SmallRun> take_small_run(const sn_run& run);
+  void keep_small_run(std::unique_ptr<SmallRun> small);
+  bool run_small(const sn_run& run);
 
   struct RunValues;
   base::Status prepare_inputs(const sn_run& run, RunValues& values);
@@ -55,6 +63,9 @@ class Model {
   std::vector<ValueInfo> outputs_;
   // Outputs whose declared shape turned out to be wrong: memory lent for them is not used again.
   std::unique_ptr<std::atomic<bool>[]> wrong_shape_;
+
+  std::mutex small_mutex_;
+  std::vector<std::unique_ptr<SmallRun>> small_runs_;  // those not in use, the latest last
 
   // What info_ points to.
   std::vector<std::vector<const char*>> symbols_;

@@ -215,6 +215,7 @@ base::Status Model::call_without_lent(RunValues& values) {
 }
 
 base::Status Model::run(const sn_run& run) {
+  if (run_small(run)) return {};
   RunValues values;
   SN_TRY(prepare_inputs(run, values));
   SN_TRY(prepare_outputs(run, values));
