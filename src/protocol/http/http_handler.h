@@ -58,7 +58,9 @@ struct HttpRequest {
 
 struct HttpResponse {
   int status = 200;
-  std::string content_type;  // "" = no Content-Type
+  std::string_view content_type;  // of static memory; "" = no Content-Type
+  // Bytes of JSON in front of binary data, for Inference-Header-Content-Length; 0 = not said.
+  size_t json_size = 0;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;                     // written first
   std::vector<tensor::Buffer> buffers;  // written after it, in order, from where they are
