@@ -75,7 +75,7 @@ struct Run {
   tensor::Timing::Point compute_start;
   std::atomic<bool> finished{false};
   // Where an answer came that was not the final one.
-  std::optional<base::Result<tensor::Response>> earlier;
+  std::unique_ptr<base::Result<tensor::Response>> earlier;
 };
 
 sn_tensor to_abi(const Held& held) {
@@ -361,7 +361,8 @@ void on_response(void* ctx, const sn_response* given) {
   // A final response may say no more than that it is the last one.
   const bool says_something = response.error != nullptr || response.output_count > 0 ||
                               (response.final != 0 && !run->earlier);
-  std::optional<base::Result<tensor::Response>> result = std::move(run->earlier);
+  std::optional<base::Result<tensor::Response>> result;
+  if (run->earlier) result = std::move(*run->earlier);
   if (says_something) {
     auto answer = read_answer(response, *run, compute_end);
     if (!result) {
@@ -375,7 +376,9 @@ void on_response(void* ctx, const sn_response* given) {
     }
   }
   if (response.final == 0) {
-    run->earlier = std::move(result);
+    if (result) {
+      run->earlier = std::make_unique<base::Result<tensor::Response>>(*std::move(result));
+    }
     return;
   }
   if (run->finished.exchange(true)) return;

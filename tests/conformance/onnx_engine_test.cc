@@ -301,6 +301,26 @@ TEST_P(OnnxEngine, TakesInputsAtAnyAddress) {
   EXPECT_THAT(values_of<float>(response->outputs[0]), ElementsAre(2, 3, 4));
 }
 
+// Also where the memory for them could be the caller's.
+TEST_P(OnnxEngine, HandsWeightsAndInputsOfFixedShapeThrough) {
+  Graph graph;
+  graph.input("x", OnnxType::kFloat, {2})
+      .output("w", OnnxType::kFloat, {2})
+      .output("x", OnnxType::kFloat, {2})
+      .output("y", OnnxType::kFloat, {2})
+      .initializer(test::float_tensor("w", {2}, {7, 8}))
+      .node("Identity", {"w"}, {"y"});
+  auto opened = open(GetParam(), onnx_artefact(test::onnx_model(graph)));
+  if (!opened.ok()) GTEST_SKIP() << "refused: " << opened.status();
+  for (const float first : {1, 3}) {
+    const auto response = run(*opened->session, {floats("x", {2}, {first, 2})});
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_THAT(values_of<float>(response->outputs[0]), ElementsAre(7, 8));
+    EXPECT_THAT(values_of<float>(response->outputs[1]), ElementsAre(first, 2));
+    EXPECT_THAT(values_of<float>(response->outputs[2]), ElementsAre(7, 8));
+  }
+}
+
 TEST_P(OnnxEngine, KeepsOutputsThatAreWeightsOrInputs) {
   Graph graph;
   graph.input("x", OnnxType::kFloat, {"n"})

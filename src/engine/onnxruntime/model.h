@@ -61,8 +61,10 @@ class Model {
   SessionPtr session_;
   std::vector<ValueInfo> inputs_;
   std::vector<ValueInfo> outputs_;
-  // Outputs whose declared shape turned out to be wrong: memory lent for them is not used again.
-  std::unique_ptr<std::atomic<bool>[]> wrong_shape_;
+  // Outputs for which lent memory is not used: those that are inputs, which the runtime hands
+  // through and leaves lent memory as it was, and those whose declared shape turned out to be
+  // wrong.
+  std::unique_ptr<std::atomic<bool>[]> never_lent_;
 
   std::mutex small_mutex_;
   std::vector<std::unique_ptr<SmallRun>> small_runs_;  // those not in use, the latest last

@@ -153,7 +153,7 @@ bool Model::run_small(const sn_run& run) {
     const sn_tensor& tensor = element(run.outputs, i);
     size_t index = 0;
     if (!is_small(tensor, tensor.buffer.capacity) || find_output(tensor.name, index) == nullptr ||
-        wrong_shape_[index].load(std::memory_order_relaxed)) {
+        never_lent_[index].load(std::memory_order_relaxed)) {
       return false;
     }
   }
