@@ -15,8 +15,8 @@
 namespace supernova::bench {
 namespace {
 
-constexpr Path kServed[] = {Path::kFloor, Path::kRestBinary, Path::kRestJson, Path::kGrpcEcho,
-                            Path::kGrpc};
+constexpr Path kServed[] = {Path::kFloor,    Path::kRestBinary, Path::kRestShared,
+                            Path::kRestJson, Path::kGrpcEcho,   Path::kGrpc};
 
 struct Measurement {
   double rate = 0;
@@ -130,13 +130,14 @@ uint64_t system_calls(const Counts::Values& values) {
 }
 
 // Fills in what is counted: in servers of their own, which the counter slows down.
-base::Status count(const Options& options, const Requests& requests, const BenchModel& model,
-                   const std::string& path, std::vector<Line>& lines) {
+base::Status count(const Options& options, const Requests& requests, const SharedRegion& region,
+                   const BenchModel& model, const std::string& path, std::vector<Line>& lines) {
   for (Line& line : lines) {
     if (line.connections == 0) continue;
     const std::string file = base::str_cat(options.folder, "/counts-", static_cast<int>(line.path));
     Stage stage(options.programs, model, path, options.cores.server,
                 {{"LD_PRELOAD", options.programs.counter}, {SN_COUNT_FILE, file}});
+    stage.use(region);
     SN_ASSIGN(const Process* const child, stage.process(line.path));
     const Counts counts(file);
     const Plan plan = make_plan(line.connections, std::min(0.3, options.seconds));
@@ -209,9 +210,15 @@ base::Result<std::vector<Line>> measure_requests(const Options& options, const B
   Here here;
   SN_TRY(here.open(path, model));
   pin_to_core(options.cores.client);
+  Target named;
+  named.model = model.name;
+  SharedRegion region;
+  SN_TRY(region.make(named, bench_inputs(model), here.bare->outputs()));
   Stage stage(options.programs, model, path, options.cores.server, {});
+  stage.use(region);
   SN_TRY(check_same(here.outputs, stage, Path::kFloor, requests));
   SN_TRY(check_same(here.outputs, stage, Path::kRestBinary, requests));
+  SN_TRY(check_shared(here.outputs, stage, region));
 
   std::vector<Series> all{{Path::kInProcess, 0, {}}, {Path::kEngine, 0, {}}};
   for (const int connections : options.connections) {
@@ -228,7 +235,7 @@ base::Result<std::vector<Line>> measure_requests(const Options& options, const B
   }
   std::vector<Line> lines;
   for (const Series& series : all) lines.push_back(make_line(all, series, model.name));
-  SN_TRY(count(options, requests, model, path, lines));
+  SN_TRY(count(options, requests, region, model, path, lines));
   return lines;
 }
 

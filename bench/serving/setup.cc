@@ -47,6 +47,8 @@ std::string_view path_name(Path path) {
       return "floor, binary";
     case Path::kRestBinary:
       return "REST binary";
+    case Path::kRestShared:
+      return "REST shared memory";
     case Path::kRestJson:
       return "REST JSON";
     case Path::kGrpcEcho:
@@ -81,17 +83,24 @@ std::vector<std::string> command_of(const Programs& programs, Path path, const s
   if (path == Path::kGrpcEcho) return {programs.grpc_echo, std::to_string(model.output_bytes + 64)};
   std::vector<std::string> words{programs.server, "--log-level", "error", "serve", file};
   words.insert(words.end(), programs.server_ports.begin(), programs.server_ports.end());
+  if (path == Path::kRestShared) words.push_back("--allow-client-shm");
   return words;
 }
 
 base::Result<Process*> Stage::process(Path path) {
-  std::optional<Process>& child = path == Path::kFloor      ? floor_
-                                  : path == Path::kGrpcEcho ? echo_
-                                                            : server_;
+  std::optional<Process>& child = path == Path::kFloor        ? floor_
+                                  : path == Path::kGrpcEcho   ? echo_
+                                  : path == Path::kRestShared ? shared_server_
+                                                              : server_;
   if (!child) {
     SN_ASSIGN(Process started,
               Process::start(command_of(programs_, path, file_, model_), core_, variables_));
     child.emplace(std::move(started));
+    if (path == Path::kRestShared) {
+      if (region_ == nullptr) return absl::InternalError("there is no shared memory");
+      SN_ASSIGN(const Target target, target_of(*child, false));
+      SN_TRY(region_->introduce(target));
+    }
   }
   return &*child;
 }
@@ -99,16 +108,29 @@ base::Result<Process*> Stage::process(Path path) {
 base::Result<Outcome> Stage::load(Path path, const Requests& requests, const Plan& plan) {
   SN_ASSIGN(const Process* const child, process(path));
   SN_ASSIGN(const Target target, target_of(*child, is_grpc(path)));
+  const std::string& http = path == Path::kRestJson     ? requests.json
+                            : path == Path::kRestShared ? region_->request()
+                                                        : requests.binary;
   auto outcome =
-      is_grpc(path)
-          ? load_grpc(target, requests.grpc, plan)
-          : load_http(target, path == Path::kRestJson ? requests.json : requests.binary, plan);
+      is_grpc(path) ? load_grpc(target, requests.grpc, plan) : load_http(target, http, plan);
   if (outcome.ok() && outcome->errors > 0) {
     return absl::InternalError(
         base::str_cat(path_name(path), ": ", outcome->errors,
                       " requests failed: ", outcome->messages.begin()->first));
   }
   return outcome;
+}
+
+base::Status check_shared(const std::string& expected, Stage& stage, const SharedRegion& region) {
+  SN_ASSIGN(const Process* const child, stage.process(Path::kRestShared));
+  SN_ASSIGN(const Target target, target_of(*child, false));
+  SN_ASSIGN(const HttpReply reply, exchange_http(target, region.request()));
+  if (reply.status() != 200) {
+    return absl::InternalError(base::str_cat(path_name(Path::kRestShared), ": ", reply.status(),
+                                             " ", error_text(reply.body())));
+  }
+  if (region.outputs() == expected) return {};
+  return absl::InternalError("shared memory: the outputs differ from the runtime's");
 }
 
 base::Status check_same(const std::string& expected, Stage& stage, Path path,

@@ -12,6 +12,7 @@
 #include "load/load.h"
 #include "models.h"
 #include "process.h"
+#include "shared_memory.h"
 
 namespace supernova::bench {
 
@@ -27,7 +28,16 @@ struct Programs {
   void find_ports();
 };
 
-enum class Path { kInProcess, kEngine, kFloor, kRestBinary, kRestJson, kGrpcEcho, kGrpc };
+enum class Path {
+  kInProcess,
+  kEngine,
+  kFloor,
+  kRestBinary,
+  kRestShared,
+  kRestJson,
+  kGrpcEcho,
+  kGrpc
+};
 std::string_view path_name(Path path);
 
 struct Requests {
@@ -59,6 +69,8 @@ class Stage {
 
   // The child that answers on `path`.
   base::Result<Process*> process(Path path);
+  // What the server for kRestShared is introduced to when it starts.
+  void use(const SharedRegion& region) { region_ = &region; }
   base::Result<Outcome> load(Path path, const Requests& requests, const Plan& plan);
 
  private:
@@ -67,13 +79,16 @@ class Stage {
   std::string file_;
   int core_;
   std::map<std::string, std::string> variables_;
+  const SharedRegion* region_ = nullptr;
   std::optional<Process> server_;
+  std::optional<Process> shared_server_;  // lets clients use shared memory
   std::optional<Process> floor_;
   std::optional<Process> echo_;
 };
 
 // The server and the floor must give the bytes that the runtime gives here, or their speed means
 // nothing.
+base::Status check_shared(const std::string& expected, Stage& stage, const SharedRegion& region);
 base::Status check_same(const std::string& expected, Stage& stage, Path path,
                         const Requests& requests);
 

@@ -36,6 +36,9 @@ size_t utf8_sequence(std::string_view text, size_t i) {
   return length;
 }
 
+// Printable ASCII that stands for itself in JSON.
+bool is_plain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+
 template <typename T>
 void append_chars(std::string& out, T value) {
   char digits[32];
@@ -58,6 +61,10 @@ void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   for (size_t i = 0; i < text.size();) {
+    const size_t begin = i;
+    while (i < text.size() && is_plain(text[i])) ++i;
+    out.append(text, begin, i - begin);
+    if (i == text.size()) break;
     const size_t length = utf8_sequence(text, i);
     if (length == 0) {
       out += "\xEF\xBF\xBD";

@@ -55,8 +55,9 @@ class Session {
 
   // Runs a request that matches the signature (the service checks). `done` is called exactly once,
   // on this or another thread, with the outputs in the order asked for. Exceeding max_concurrency()
-  // overlapping runs is the caller's error. Outputs of fully known shape lie in memory allocated
-  // here, the others in the engine's own memory until the last holder of the response lets go.
+  // overlapping runs is the caller's error. Outputs whose shape is known beforehand (all
+  // sizes declared, or named like a dimension of an input) lie in memory allocated here, the others
+  // in the engine's own memory until the last holder of the response lets go.
   void run(const tensor::Request& request, tensor::Completion done);
 
   const Signature& signature() const;

@@ -1,5 +1,7 @@
 #include "model/model_version.h"
 
+#include <algorithm>
+
 namespace supernova::model {
 
 std::string_view version_state_name(VersionState state) {
@@ -37,6 +39,12 @@ void ModelVersion::become_ready(ModelConfig config, tensor::ModelDescription des
   description_ = std::move(description);
   scheduler_ = std::move(scheduler);
   cost_ = cost;
+  if (scheduler_ != nullptr) {
+    const auto& engine = scheduler_->session().signature().outputs;
+    has_engine_outputs_ =
+        std::equal(engine.begin(), engine.end(), config_.outputs.begin(), config_.outputs.end(),
+                   [](const auto& one, const auto& other) { return one.name == other.name; });
+  }
   state_.store(VersionState::kReady, std::memory_order_release);
 }
 

@@ -56,6 +56,9 @@ class ModelVersion {
   // Valid (and unchanged) once ready, for as long as the version lives.
   const ModelConfig& config() const { return config_; }
   const tensor::ModelDescription& description() const { return description_; }
+  // Whether all outputs of the configuration, in its order, are all of the engine's: a request for
+  // them need not name them.
+  bool has_engine_outputs() const { return has_engine_outputs_; }
   std::chrono::nanoseconds load_duration() const { return cost_.load_duration; }
   uint64_t memory_bytes() const { return cost_.memory_bytes; }
   schedule::Scheduler& scheduler() { return *scheduler_; }
@@ -81,6 +84,7 @@ class ModelVersion {
   ModelConfig config_;
   tensor::ModelDescription description_;
   VersionCost cost_;
+  bool has_engine_outputs_ = false;
   std::unique_ptr<schedule::Scheduler> scheduler_;
 };
 

@@ -4,15 +4,21 @@
 
 namespace supernova::schedule {
 
+void RunCost::slow(std::chrono::nanoseconds took, bool here) {
+  quick_ /= 2;
+  // A slow run on the pool held nobody up, but there it counts for a model that is not proven yet.
+  if (!cheap_ || !here) return;
+  burden_ += took < limit_ * kLong ? kSlow : took < limit_ * kTooLong ? kBorne : kBorne + 1;
+  if (burden_ <= kBorne) return;
+  needed_ = std::min(needed_ * 2, kMost);
+  cheap_ = false;
+  quick_ = burden_ = 0;
+}
+
 void RunCost::add(std::chrono::nanoseconds took, bool here) {
-  if (took >= limit_) {
-    quick_ = 0;
-    // A slow run on the pool held nobody up.
-    if (cheap_ && here) needed_ = std::min(needed_ * 2, kMost);
-    cheap_ = false;
-    return;
-  }
+  if (took >= limit_) return slow(took, here);
   ++quick_;
+  if (burden_ > 0) --burden_;
   if (!cheap_ && quick_ >= needed_) {
     cheap_ = true;
     quick_ = 0;

@@ -7,9 +7,10 @@
 
 namespace supernova::schedule {
 
-// Runs are cheap after a number of quick ones in a row. One slow run in their place ends that, and
-// each time makes it harder to come back; many quick ones in a row make it easier again. In the
-// balance about one run in 256 may be slow.
+// Runs are cheap after a number of quick ones in a row. Slow ones in their place end that when they
+// come often: any run may look slow now and then, because something else had the processor. The
+// third within some sixty ends it, the second where they take long, and at once one that nobody can
+// be kept waiting for. Each end makes it harder to come back; many quick ones make it easier again.
 class RunCost {
  public:
   explicit RunCost(std::chrono::nanoseconds limit) : limit_(limit) {}
@@ -22,11 +23,20 @@ class RunCost {
   static constexpr uint32_t kFirst = 16;
   static constexpr uint32_t kMost = 4096;
   static constexpr uint32_t kForgive = 256;
+  // A slow run's weight, of which each quick one takes 1 off again; and how much is borne.
+  static constexpr uint32_t kSlow = 32;
+  static constexpr uint32_t kBorne = 2 * kSlow;
+  // Times the limit.
+  static constexpr int kLong = 50;
+  static constexpr int kTooLong = 1000;
+
+  void slow(std::chrono::nanoseconds took, bool here);
 
   std::chrono::nanoseconds limit_;
   bool cheap_ = false;
-  uint32_t needed_ = kFirst;  // quick runs in a row to become cheap
-  uint32_t quick_ = 0;        // in a row
+  uint32_t needed_ = kFirst;  // quick runs to become cheap
+  uint32_t quick_ = 0;        // since that was last decided; a slow one takes half of them
+  uint32_t burden_ = 0;       // of slow runs here
 };
 
 }  // namespace supernova::schedule

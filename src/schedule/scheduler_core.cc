@@ -337,6 +337,13 @@ void Scheduler::Core::finish(Batch* batch, base::Result<tensor::Response> result
   const Frame frame(this);
   batch->took = result.ok() ? result->timing.compute_end - result->timing.compute_start
                             : clock_.now() - batch->started;
+  if (batch->items.size() == 1 && !options_.batching.preserve_ordering) {
+    if (result.ok()) complete(*batch, batch->items.front(), 0, *result);
+    Items items = std::move(batch->items);
+    items.front().done(std::move(result));
+    items.clear();  // before the run ends: it may be what keeps the model's version
+    return end(batch, End::kAnswer);
+  }
   const uint64_t sequence = batch->sequence;
   Results results = results_of(*batch, std::move(result));
   // None where the requests go back to the queue.
@@ -366,7 +373,6 @@ Scheduler::Core::Results Scheduler::Core::results_of(Batch& batch,
                                                      base::Result<tensor::Response> result) {
   Results results;
   const size_t count = batch.items.size();
-  const auto total = static_cast<uint32_t>(rows_in(batch.items));
   std::vector<std::vector<tensor::Tensor>> parts;
   if (count > 1 && result.ok()) {
     std::vector<size_t> rows;
@@ -395,26 +401,29 @@ Scheduler::Core::Results Scheduler::Core::results_of(Batch& batch,
       response.outputs = std::move(parts[index]);
       response.timing = result->timing;
     }
-    tensor::Timing& timing = response.timing;
-    timing.queued = item.queued;
-    timing.started = batch.started;
-    timing.batch_size = total;
-    timing.items = static_cast<uint32_t>(std::max<size_t>(item.rows, 1));
-    timing.first_of_batch = index == 0;
+    complete(batch, item, index, response);
     results.push_back(std::move(response));
-    if (item.cache_key) keep_in_cache(item, results.back());
     ++index;
   }
   return results;
 }
 
-void Scheduler::Core::keep_in_cache(Item& item, base::Result<tensor::Response>& result) {
+// What the scheduler adds to the answer of an item, the batch's `index`-th.
+void Scheduler::Core::complete(const Batch& batch, Item& item, size_t index,
+                               tensor::Response& response) {
+  tensor::Timing& timing = response.timing;
+  timing.queued = item.queued;
+  timing.started = batch.started;
+  timing.batch_size = static_cast<uint32_t>(rows_in(batch.items));
+  timing.items = static_cast<uint32_t>(std::max<size_t>(item.rows, 1));
+  timing.first_of_batch = index == 0;
+  if (!item.cache_key) return;
   const auto before = clock_.now();
-  options_.cache->insert(*item.cache_key, id_, result->outputs);
-  result->timing.cache = tensor::Timing::Cache::kMiss;
+  options_.cache->insert(*item.cache_key, id_, response.outputs);
+  timing.cache = tensor::Timing::Cache::kMiss;
   const auto took = clock_.now() - before;
   options_.cache->count_insertion(took);
-  result->timing.cache_time = item.cache_time + took;
+  timing.cache_time = item.cache_time + took;
 }
 
 void Scheduler::Core::deliver(uint64_t sequence, Answer answer) {

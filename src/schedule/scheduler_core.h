@@ -79,7 +79,7 @@ class Scheduler::Core final : public WorkSource,
   void finish(Batch* batch, base::Result<tensor::Response> result);
   bool run_again(Batch& batch, const base::Status& failure);
   Results results_of(Batch& batch, base::Result<tensor::Response> result);
-  void keep_in_cache(Item& item, base::Result<tensor::Response>& result);
+  void complete(const Batch& batch, Item& item, size_t index, tensor::Response& response);
   void deliver(uint64_t sequence, Answer answer);
   void end(Batch* batch, End which);
 

@@ -36,6 +36,15 @@ std::vector<std::string> names_of(const std::vector<tensor::RequestedOutput>& ou
   return names;
 }
 
+// The outputs, where any of them is to be more than handed on; else none.
+std::vector<tensor::RequestedOutput> beyond_names(
+    const std::vector<tensor::RequestedOutput>& outputs) {
+  const bool any = std::any_of(outputs.begin(), outputs.end(), [](const auto& output) {
+    return output.classification > 0 || output.destination.data() != nullptr;
+  });
+  return any ? outputs : std::vector<tensor::RequestedOutput>();
+}
+
 base::Status check_presence(const tensor::Request& request, const std::vector<TensorInfo>& inputs) {
   std::vector<std::string_view> missing;
   for (const TensorInfo& info : inputs) {
@@ -390,16 +399,15 @@ void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::R
     handle->statistics().record_failure(std::chrono::steady_clock::now() - arrived);
     return refuse(status);
   }
-  if (request.outputs.empty()) {
+  if (request.outputs.empty() && !handle->has_engine_outputs()) {
     request.outputs.reserve(config.outputs.size());
     for (const TensorInfo& output : config.outputs) request.outputs.emplace_back(output.name);
   }
   schedule::Scheduler& scheduler = handle->scheduler();
-  std::string id = request.id;
-  std::vector<tensor::RequestedOutput> wanted = request.outputs;
+  std::vector<tensor::RequestedOutput> wanted = beyond_names(request.outputs);
   scheduler.enqueue(std::move(request),
-                    [handle, arrived, id = std::move(id), asked = std::move(asked),
-                     wanted = std::move(wanted), shared_memory = shared_memory_,
+                    [handle, arrived, asked = std::move(asked), wanted = std::move(wanted),
+                     shared_memory = shared_memory_,
                      done = std::move(done)](base::Result<tensor::Response> result) mutable {
                       if (result.ok()) {
                         const base::Status finished =
@@ -414,7 +422,6 @@ void Service::infer(const Caller& caller, model::VersionHandle handle, tensor::R
                         handle->statistics().record_success(result->timing, total);
                         result->model_name = handle->name();
                         result->model_version = std::to_string(handle->version());
-                        result->id = std::move(id);
                         for (size_t i = 0; i < result->outputs.size() && i < asked.size(); ++i) {
                           result->outputs[i].name = std::move(asked[i]);
                         }

@@ -112,7 +112,8 @@ base::Status check_outputs(const std::vector<RequestedOutput>& wanted, const Mod
 base::Status finish_outputs(tensor::Response& response, const std::vector<RequestedOutput>& wanted,
                             const ModelConfig& config, const SharedMemory* shared_memory) {
   bool changed = false;
-  for (size_t i = 0; i < response.outputs.size() && i < wanted.size(); ++i) {
+  if (wanted.empty() && config.output_reshapes.empty()) return {};
+  for (size_t i = 0; i < response.outputs.size(); ++i) {
     Tensor& output = response.outputs[i];
     if (const Reshape* change = find(config.output_reshapes, output.name)) {
       auto shape = model::reshaped(output.shape, change->engine, change->client);
@@ -123,6 +124,7 @@ base::Status finish_outputs(tensor::Response& response, const std::vector<Reques
       }
       output.shape = *std::move(shape);
     }
+    if (i >= wanted.size()) continue;
     if (wanted[i].classification > 0) {
       const auto labels = config.labels.find(output.name);
       SN_ASSIGN(output,

@@ -25,7 +25,8 @@ base::Result<uint32_t> shape_inputs(tensor::Request& request, const model::Model
 base::Status check_outputs(const std::vector<tensor::RequestedOutput>& wanted,
                            const model::ModelConfig& config);
 
-// Makes the engine's outputs what was asked for: `wanted` has their names in the same order.
+// Makes the engine's outputs what was asked for: `wanted` has their names in the same order, or is
+// empty where nothing but their values is wanted.
 // Outputs with a destination are written there, and their buffer is that memory. `shared_memory`
 // as above.
 base::Status finish_outputs(tensor::Response& response,

@@ -12,17 +12,19 @@ Buffer Buffer::allocate(size_t size) { return allocate_aligned_at(size, 0); }
 
 Buffer Buffer::allocate_aligned_at(size_t size, size_t offset) {
   Buffer buffer;
-  const size_t lead = (kAlignment - offset % kAlignment) % kAlignment;
-  // Aligned operator new rounds the size up without looking: sizes near the top would wrap to
-  // nothing.
-  if (size > std::numeric_limits<ptrdiff_t>::max() - lead - kPadding - kAlignment) return buffer;
-  void* memory =
-      ::operator new (lead + size + kPadding, std::align_val_t{kAlignment}, std::nothrow);
-  if (memory == nullptr) return buffer;
-  buffer.owner_ = std::shared_ptr<void>(
-      memory, [](void* m) { ::operator delete (m, std::align_val_t{kAlignment}); });
-  buffer.data_ = static_cast<std::byte*>(memory) + lead;
+  if (size > std::numeric_limits<ptrdiff_t>::max() - 2 * kAlignment - kPadding) return buffer;
+  // One piece of memory with its count in front: for small ones a fraction of what aligned memory
+  // costs.
+  std::shared_ptr<std::byte[]> memory;
+  try {
+    memory = std::make_shared_for_overwrite<std::byte[]>(kAlignment + size + kPadding);
+  } catch (const std::bad_alloc&) {
+    return buffer;
+  }
+  const auto at = reinterpret_cast<uintptr_t>(memory.get()) + offset;
+  buffer.data_ = memory.get() + (kAlignment - at % kAlignment) % kAlignment;
   buffer.size_ = size;
+  buffer.owner_ = std::move(memory);
   return buffer;
 }
 

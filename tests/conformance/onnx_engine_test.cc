@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
 #include "conformance/engines.h"
 #include "support/onnx_models.h"
@@ -66,10 +67,12 @@ constexpr DataType kFixedTypes[] = {
 
 TEST_P(OnnxEngine, KeepsEveryBitOfEveryDatatype) {
   for (const DataType type : kFixedTypes) {
-    for (const bool fixed : {true, false}) {  // caller-owned and engine-owned output
-      SCOPED_TRACE(std::string(tensor::data_type_name(type)) + (fixed ? " fixed" : " dynamic"));
-      const Opened it = opened(fixed ? test::identity_model(type, {2, 3})
-                                     : test::identity_model(type, {"a", "b"}));
+    // Output in the caller's memory, known from the model or the input, and in the engine's own.
+    for (const auto& [form, model] : {std::pair{" fixed", test::identity_model(type, {2, 3})},
+                                      {" named", test::identity_model(type, {"a", "b"})},
+                                      {" dynamic", test::identity_model(type, {"", ""})}}) {
+      SCOPED_TRACE(std::string(tensor::data_type_name(type)) + form);
+      const Opened it = opened(model);
       EXPECT_EQ(it.session->signature().inputs[0].data_type, type);
       std::string bytes(6 * tensor::element_size(type), '\0');
       for (size_t i = 0; i < bytes.size(); ++i) {
@@ -241,6 +244,51 @@ TEST_P(OnnxEngine, SurvivesAModelThatDeclaresAWrongOutputShape) {
   }
 }
 
+TEST_P(OnnxEngine, SurvivesAModelWhoseOutputIsNotWhatItsNameSays) {
+  Graph graph;
+  graph.input("x", OnnxType::kFloat, {"n"})
+      .output("y", OnnxType::kFloat, {"n"})
+      .node("Concat", {"x", "x"}, {"y"}, {test::attribute_int("axis", 0)});
+  auto opened = open(GetParam(), onnx_artefact(test::onnx_model(graph)));
+  if (!opened.ok()) GTEST_SKIP() << "refused: " << opened.status();
+  for (const int64_t size : {2, 2, 3, 5000}) {
+    const std::vector<float> values(static_cast<size_t>(size), 7);
+    const auto response = run(*opened->session, {floats("x", {size}, values)});
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->outputs[0].shape, tensor::Shape({2 * size}));
+    EXPECT_EQ(values_of<float>(response->outputs[0]),
+              std::vector<float>(static_cast<size_t>(size) * 2, 7));
+  }
+}
+
+// Runs of the same shapes may share what was made for one of them, never at the same time.
+TEST_P(OnnxEngine, KeepsRunsApart) {
+  const Opened it = opened(test::add_sub_model({"n"}));
+  const int threads = std::min(4, std::max(1, it.session->max_concurrency()));
+  std::vector<std::thread> workers;
+  for (int t = 0; t < threads; ++t) {
+    workers.emplace_back([&it, t] {
+      std::vector<tensor::Response> kept;
+      for (int i = 0; i < 400; ++i) {
+        const int64_t size = 1 + i % 11;
+        const auto count = static_cast<size_t>(size);
+        const auto mine = static_cast<float>(1000 * t + i);
+        const auto response =
+            run(*it.session, {floats("INPUT0", {size}, std::vector(count, mine)),
+                              floats("INPUT1", {size}, std::vector(count, 1.0F))});
+        ASSERT_TRUE(response.ok()) << response.status();
+        kept.push_back(*response);
+      }
+      for (int i = 0; i < 400; ++i) {
+        const std::vector<float> sums(static_cast<size_t>(1 + i % 11),
+                                      static_cast<float>(1000 * t + i + 1));
+        EXPECT_EQ(values_of<float>(kept[static_cast<size_t>(i)].outputs[0]), sums) << i;
+      }
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+}
+
 TEST_P(OnnxEngine, TakesInputsAtAnyAddress) {
   const Opened it = opened(test::add_sub_model({"n"}));
   std::vector<float> values = {1, 2, 3};
@@ -253,6 +301,26 @@ TEST_P(OnnxEngine, TakesInputsAtAnyAddress) {
   EXPECT_THAT(values_of<float>(response->outputs[0]), ElementsAre(2, 3, 4));
 }
 
+// Also where the memory for them could be the caller's.
+TEST_P(OnnxEngine, HandsWeightsAndInputsOfFixedShapeThrough) {
+  Graph graph;
+  graph.input("x", OnnxType::kFloat, {2})
+      .output("w", OnnxType::kFloat, {2})
+      .output("x", OnnxType::kFloat, {2})
+      .output("y", OnnxType::kFloat, {2})
+      .initializer(test::float_tensor("w", {2}, {7, 8}))
+      .node("Identity", {"w"}, {"y"});
+  auto opened = open(GetParam(), onnx_artefact(test::onnx_model(graph)));
+  if (!opened.ok()) GTEST_SKIP() << "refused: " << opened.status();
+  for (const float first : {1, 3}) {
+    const auto response = run(*opened->session, {floats("x", {2}, {first, 2})});
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_THAT(values_of<float>(response->outputs[0]), ElementsAre(7, 8));
+    EXPECT_THAT(values_of<float>(response->outputs[1]), ElementsAre(first, 2));
+    EXPECT_THAT(values_of<float>(response->outputs[2]), ElementsAre(7, 8));
+  }
+}
+
 TEST_P(OnnxEngine, KeepsOutputsThatAreWeightsOrInputs) {
   Graph graph;
   graph.input("x", OnnxType::kFloat, {"n"})
@@ -263,6 +331,11 @@ TEST_P(OnnxEngine, KeepsOutputsThatAreWeightsOrInputs) {
       .node("Identity", {"x"}, {"y"});
   auto opened = open(GetParam(), onnx_artefact(test::onnx_model(graph)));
   if (!opened.ok()) GTEST_SKIP() << "refused: " << opened.status();
+  const std::vector<float> many(5000, 4);
+  const auto large = run(*opened->session, {floats("x", {5000}, many)});
+  ASSERT_TRUE(large.ok()) << large.status();
+  EXPECT_EQ(values_of<float>(large->outputs[1]), many);
+  EXPECT_EQ(values_of<float>(large->outputs[2]), many);
   auto response = run(*opened->session, {floats("x", {3}, {1, 2, 3})});
   ASSERT_TRUE(response.ok()) << response.status();
   *opened = Opened{};

@@ -11,6 +11,7 @@
 #include "protocol/oip/oip_handler.h"
 #include "support/fake_engine.h"
 #include "support/fake_manager.h"
+#include "support/http_request.h"
 
 namespace supernova::testing_support {
 
@@ -59,11 +60,9 @@ class RestServer : public testing::Test {
 
   protocol::http::HttpResponse call(std::string method, std::string target,
                                     std::string_view body = "", Headers headers = {}) {
-    protocol::http::HttpRequest request;
-    request.method = std::move(method);
-    request.target = std::move(target);
-    request.headers = std::move(headers);
-    request.body = tensor::Buffer::copy_of(body);
+    protocol::http::HttpRequest request = http_request(
+        {.method = std::move(method), .target = std::move(target), .headers = std::move(headers)},
+        tensor::Buffer::copy_of(body));
     std::promise<protocol::http::HttpResponse> promise;
     handler_.handle(std::move(request), [&](protocol::http::HttpResponse response) {
       promise.set_value(std::move(response));

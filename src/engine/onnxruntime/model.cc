@@ -179,7 +179,12 @@ base::Status Model::read_signature() {
   SN_ASSIGN(outputs_, read_values(*runtime_, session_.get(), "output", ort.SessionGetOutputCount,
                                   ort.SessionGetOutputName, ort.SessionGetOutputTypeInfo));
   for (ValueInfo& input : inputs_) SN_TRY(prepare_wrapped(*runtime_, input));
-  wrong_shape_ = std::make_unique<std::atomic<bool>[]>(outputs_.size());
+  never_lent_ = std::make_unique<std::atomic<bool>[]>(outputs_.size());
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    never_lent_[i] = std::any_of(inputs_.begin(), inputs_.end(), [&](const ValueInfo& input) {
+      return input.name == outputs_[i].name;
+    });
+  }
   return {};
 }
 

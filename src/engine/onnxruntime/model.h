@@ -7,6 +7,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ inline constexpr char kPreparedFormat[] = "ort";
 
 class Model {
  public:
+  ~Model();
   // Reads a file, or bytes with `path` as the folder of external data; bytes of the format "ort"
   // are used in place. Of the options it takes
   // intra_op_threads (default 1; 0 = `thread_budget`, which is also the most, unless it is 0),
@@ -47,7 +49,7 @@ class Model {
   bool same_signature(const Model& other) const;
 
  private:
-  Model() = default;
+  Model();
   static base::Result<SessionOptionsPtr> session_options(const sn_artefact& artefact,
                                                          const Options& options,
                                                          int thread_budget = 0);
@@ -56,6 +58,12 @@ class Model {
                                                    const OrtSessionOptions& options);
   base::Status read_signature();
   void fill_info();
+
+  // Values on memory of their own, for runs of small tensors of the same shapes (small_run.cc).
+  class SmallRun;
+  std::unique_ptr<SmallRun> take_small_run(const sn_run& run);
+  void keep_small_run(std::unique_ptr<SmallRun> small);
+  bool run_small(const sn_run& run);
 
   struct RunValues;
   base::Status prepare_inputs(const sn_run& run, RunValues& values);
@@ -71,8 +79,13 @@ class Model {
   SessionPtr session_;
   std::vector<ValueInfo> inputs_;
   std::vector<ValueInfo> outputs_;
-  // Outputs whose declared shape turned out to be wrong: memory lent for them is not used again.
-  std::unique_ptr<std::atomic<bool>[]> wrong_shape_;
+  // Outputs for which lent memory is not used: those that are inputs, which the runtime hands
+  // through and leaves lent memory as it was, and those whose declared shape turned out to be
+  // wrong.
+  std::unique_ptr<std::atomic<bool>[]> never_lent_;
+
+  std::mutex small_mutex_;
+  std::vector<std::unique_ptr<SmallRun>> small_runs_;  // those not in use, the latest last
 
   // What info_ points to.
   std::vector<std::vector<const char*>> symbols_;

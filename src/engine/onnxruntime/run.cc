@@ -174,7 +174,7 @@ base::Status Model::prepare_outputs(const sn_run& run, RunValues& values) {
           base::str_cat("the model has no output '", asked.name, "'"));
     }
     const bool lent = asked.buffer.data != nullptr && info->dtype != SN_BYTES &&
-                      !wrong_shape_[index].load(std::memory_order_relaxed);
+                      !never_lent_[index].load(std::memory_order_relaxed);
     ValuePtr value;
     if (lent) {
       SN_ASSIGN(value, wrap(*runtime_, asked, asked.buffer.data, asked.buffer.capacity));
@@ -209,12 +209,13 @@ base::Status Model::call_without_lent(RunValues& values) {
   for (ValuePtr& output : values.outputs) output.reset();
   SN_TRY(call(values));
   for (const size_t index : values.output_indices) {
-    wrong_shape_[index].store(true, std::memory_order_relaxed);
+    never_lent_[index].store(true, std::memory_order_relaxed);
   }
   return {};
 }
 
 base::Status Model::run(const sn_run& run) {
+  if (run_small(run)) return {};
   RunValues values;
   SN_TRY(prepare_inputs(run, values));
   SN_TRY(prepare_outputs(run, values));

@@ -124,7 +124,7 @@ std::string_view name_of(Coding coding) {
   return "identity";
 }
 
-std::optional<Coding> content_coding(const HttpRequest& request) {
+std::optional<Coding> content_coding(const HttpHead& request) {
   Coding found = Coding::kIdentity;
   bool known = true;
   for (const auto& [name, value] : request.headers) {
@@ -139,7 +139,7 @@ std::optional<Coding> content_coding(const HttpRequest& request) {
   return known ? std::optional<Coding>(found) : std::nullopt;
 }
 
-Coding acceptable_coding(const HttpRequest& request) {
+Coding acceptable_coding(const HttpHead& request) {
   Weights weights;
   for (const auto& [name, value] : request.headers) {
     if (name == "accept-encoding") weights.read(value);

@@ -22,9 +22,9 @@ enum class Coding { kIdentity, kGzip, kDeflate };
 std::string_view name_of(Coding coding);
 
 // What the Content-Encoding fields say; nullopt when it is unknown or there are several.
-std::optional<Coding> content_coding(const HttpRequest& request);
+std::optional<Coding> content_coding(const HttpHead& request);
 // What is best for a client with these Accept-Encoding fields; identity without any.
-Coding acceptable_coding(const HttpRequest& request);
+Coding acceptable_coding(const HttpHead& request);
 // The same for one field's value.
 Coding acceptable_coding(std::string_view accept_encoding);
 

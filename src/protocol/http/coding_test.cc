@@ -186,7 +186,7 @@ TEST(AcceptableCoding, FollowsTheWeights) {
 
 TEST(ContentCoding, KnowsOneAtATime) {
   const auto coding = [](std::vector<std::string> fields) {
-    HttpRequest request;
+    HttpHead request;
     for (std::string& field : fields) request.headers.emplace_back("content-encoding", field);
     return content_coding(request);
   };

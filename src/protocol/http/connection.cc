@@ -1,5 +1,9 @@
 #include "protocol/http/connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -9,25 +13,16 @@
 namespace supernova::protocol::http {
 namespace {
 
-namespace net = boost::asio;
-
 constexpr std::chrono::seconds kAwakeFor{1};
-
-std::string address_of(const net::ip::tcp::endpoint& peer) {
-  // A v4 client of a v6 port is known by its v4 address.
-  const net::ip::address address = peer.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
+// Of one connection in a row, each as much as there was room for.
+constexpr int kReadsInARow = 16;
 
 }  // namespace
 
 Connection::Connection(std::shared_ptr<Worker> worker, Accepted accepted)
     : worker_(std::move(worker)),
       stream_(std::move(accepted.socket)),
-      peer_{address_of(accepted.peer), "", ""},
+      peer_(std::make_shared<const Peer>(Peer{std::move(accepted.address), "", ""})),
       tls_(std::move(accepted.tls)),
       one_more_(accepted.one_more),
       input_(worker_->options().max_header_bytes + BlockPool::kBlockSize,
@@ -35,48 +30,76 @@ Connection::Connection(std::shared_ptr<Worker> worker, Accepted accepted)
       body_(worker_->options().max_body_bytes, worker_->budget()) {}
 
 void Connection::start() {
-  ErrorCode error;
-  stream_.socket().non_blocking(true, error);
-  stream_.socket().set_option(net::ip::tcp::no_delay(true), error);
+  const int on = 1;
+  ::setsockopt(stream_.descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (!worker_->loop().watch(stream_.descriptor(), *this)) return close();
   if (one_more_) {
     if (tls_) return close();
     return fail(503, base::str_cat("all ", worker_->options().max_connections,
                                    " connections are taken; try again later"));
   }
-  if (tls_) return shake_hands(std::move(tls_));
-  next_request();
-  pump();
-}
-
-void Connection::shake_hands(tls::ContextPtr context) {
+  if (!tls_) return next_request();
   state_ = State::kHandshake;
   set_deadline(worker_->options().handshake_timeout);
-  if (!stream_.start_tls(std::move(context))) return close();
-  stream_.async_handshake([self = shared_from_this(), epoch = epoch_](const ErrorCode& error) {
-    if (epoch == self->epoch_) self->hands_shaken(error);
-  });
+  if (!stream_.start_tls(std::move(tls_))) close();
 }
 
-void Connection::hands_shaken(const ErrorCode& error) {
-  if (error == net::error::operation_not_supported) {
-    worker_->report_failed_handshake(peer_.address, "it speaks plain HTTP");
+void Connection::ready(uint32_t events) {
+  stream_.note(events);
+  reads_left_ = kReadsInARow;
+  switch (state_) {
+    case State::kHandshake:
+      shake_hands();
+      break;
+    case State::kHandling:
+      if (sweeps_handling_ > 1) look_for_disconnect();
+      return;
+    case State::kWriting:
+      write_more();
+      break;
+    case State::kLingering:
+      return discard();
+    case State::kCoding:
+    case State::kClosed:
+      return;
+    default:
+      break;
+  }
+  pump();
+}
+
+// Until the next event.
+void Connection::wait() {
+  if (stream_.wants_output() && !watches_output_) {
+    watches_output_ = worker_->loop().watch_output(stream_.descriptor(), *this);
+  }
+  if (input_.size() > 0) return;
+  input_.clear();
+  input_.shrink_to_fit();
+}
+
+void Connection::shake_hands() {
+  const Outcome outcome = stream_.handshake();
+  if (outcome == Outcome::kWait) return wait();
+  if (outcome == Outcome::kDone) return hands_shaken();
+  if (outcome == Outcome::kPlain) {
+    worker_->report_failed_handshake(peer_->address, "it speaks plain HTTP");
     return fail(400, "this port speaks HTTPS; use https:// in the address");
   }
-  if (error) {
-    worker_->report_failed_handshake(peer_.address, stream_.session().error());
-    return close();
-  }
+  worker_->report_failed_handshake(peer_->address, stream_.session().error());
+  close();
+}
+
+void Connection::hands_shaken() {
   tls::PeerIdentity identity = stream_.session().peer();
-  peer_.common_name = std::move(identity.common_name);
-  peer_.alternative_name = std::move(identity.alternative_name);
+  peer_ = std::make_shared<const Peer>(
+      Peer{peer_->address, std::move(identity.common_name), std::move(identity.alternative_name)});
   next_request();
-  pump();
 }
 
 void Connection::next_request() {
   state_ = State::kHead;
   parser_.reset();
-  cancellation_.reset();
   head_bytes_ = 0;
   http_1_1_ = true;
   is_head_ = false;
@@ -98,26 +121,39 @@ void Connection::pump() {
       case State::kCodedBody:
         went_on = parse_coded_body();
         break;
+      case State::kBody:
+        went_on = receive_body();
+        if (!went_on) return wait();
+        break;
       default:
-        return;
+        return wait();
     }
-    if (!went_on) return read_some();
+    if (!went_on && !read_some()) return wait();
   }
+}
+
+// In the next turn: the thread's other connections come first.
+void Connection::pump_again() {
+  worker_->loop().call_soon([self = shared_from_this(), epoch = epoch_] {
+    if (epoch != self->epoch_) return;
+    self->reads_left_ = kReadsInARow;
+    self->pump();
+  });
 }
 
 void Connection::dispatch() {
   state_ = State::kHandling;
   deadline_ = Clock::time_point::max();  // the handler has deadlines of its own
   sweeps_handling_ = 0;
-  may_watch_ = true;
-  cancellation_ = std::make_shared<tensor::Cancellation>();
-  HttpRequest request = std::move(parser_->request());
-  request.cancellation = cancellation_;
-  request.peer = peer_;
-  response_coding_ = acceptable_coding(request);
+  may_look_ = true;
+  // The last one serves again where nobody else holds it any more.
+  if (cancellation_ == nullptr || cancellation_.use_count() > 1 || cancellation_->cancelled()) {
+    cancellation_ = std::make_shared<tensor::Cancellation>();
+  }
   in_handler_ = true;
   try {
-    worker_->handler().handle(std::move(request), Reply(shared_from_this()));
+    worker_->handler().handle({head_, std::move(received_), cancellation_, peer_},
+                              Reply(shared_from_this()));
   } catch (const std::exception& error) {
     // Its Reply has answered 500 on the way out.
     SN_LOG(Error, "HTTP handler: {}", error.what());
@@ -136,52 +172,31 @@ void Connection::take_response(HttpResponse response) {
     early_response_ = std::move(response);
     return;
   }
+  reads_left_ = kReadsInARow;
   write_response(std::move(response));
   pump();
 }
 
-// Asks to be told when the client sends something or goes away. Only for requests that take long:
-// it costs a system call.
-void Connection::watch() {
-  watching_ = true;
-  stream_.socket().async_wait(net::ip::tcp::socket::wait_read,
-                              [self = shared_from_this()](const ErrorCode& error) {
-                                self->watching_ = false;
-                                if (!error && self->state_ == State::kHandling)
-                                  self->look_for_disconnect();
-                              });
-}
-
+// Only for requests that take long: it costs a system call.
 void Connection::look_for_disconnect() {
+  if (!may_look_ || !stream_.may_read()) return;
   const Stream::Sight sight = stream_.peek();
   if (sight == Stream::Sight::kNothing) return;
-  may_watch_ = false;
+  may_look_ = false;
   if (sight == Stream::Sight::kSomething) return;  // the next request; behind it can't be seen
   keep_alive_ = false;
   cancellation_->cancel();
 }
 
-// A connection that waits for long gives its input buffer back: the read comes back cancelled, and
-// waiting goes on without memory.
-void Connection::fall_asleep() {
-  asleep_ = true;
-  stream_.cancel();
-}
-
-void Connection::wait_for_input() {
-  input_.clear();
-  input_.shrink_to_fit();
-  stream_.socket().async_wait(net::ip::tcp::socket::wait_read,
-                              [self = shared_from_this(), epoch = epoch_](const ErrorCode& error) {
-                                if (epoch != self->epoch_) return;
-                                self->asleep_ = false;
-                                if (error) return self->close();
-                                self->pump();
-                              });
+// A connection that waits for long gives back what it kept for its next request.
+void Connection::forget_head() {
+  head_.reset();
+  head_text_ = {};
+  outgoing_.forget();
 }
 
 void Connection::begin_transfer() {
-  transfer_began_ = Clock::now();
+  transfer_began_ = now();
   transferred_ = 0;
   made_progress(0);
 }
@@ -196,15 +211,15 @@ void Connection::made_progress(size_t bytes) {
 }
 
 void Connection::look_at_time(Clock::time_point now) {
-  if (state_ == State::kHandling && may_watch_ && !watching_ && ++sweeps_handling_ > 1) watch();
+  if (state_ == State::kHandling && ++sweeps_handling_ > 1) look_for_disconnect();
   if (now < deadline_) {
     const bool waits_long = deadline_ - now <= worker_->options().idle_timeout - kAwakeFor;
-    if (is_between_requests() && waits_long && !asleep_) fall_asleep();
+    if (is_between_requests() && waits_long) forget_head();
     return;
   }
   switch (state_) {
     case State::kHandshake:
-      worker_->report_failed_handshake(peer_.address, "it took too long");
+      worker_->report_failed_handshake(peer_->address, "it took too long");
       return close();
     case State::kHead:
       if (is_between_requests()) return close();
@@ -221,8 +236,7 @@ void Connection::close_if_idle() {
   if (state_ == State::kHandshake) return close();
   if (!is_between_requests() || input_.size() > 0) return;
   // A request that is already here is still answered.
-  ErrorCode error;
-  if (stream_.socket().available(error) > 0 && !error) return;
+  if (stream_.peek() == Stream::Sight::kSomething) return;
   close();
 }
 

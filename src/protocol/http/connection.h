@@ -1,6 +1,6 @@
 // One client connection: reads a request, hands it to the handler, writes the response, and only
-// then looks at the next request, so that pipelined responses keep their order. Lives on its
-// worker's thread.
+// then looks at the next request, so that pipelined responses keep their order. It goes on as far
+// as it can, and waits for the next event. Lives on its worker's thread.
 #pragma once
 
 #include <boost/beast/core/flat_buffer.hpp>
@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "protocol/http/event_loop.h"
 #include "protocol/http/outgoing_response.h"
 #include "protocol/http/request_body.h"
 #include "protocol/http/request_parser.h"
@@ -17,11 +18,13 @@
 
 namespace supernova::protocol::http {
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public EventLoop::Watcher,
+                         public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<Worker> worker, Accepted accepted);
 
   void start();
+  void ready(uint32_t events) override;
   void take_response(HttpResponse response);
   void look_at_time(std::chrono::steady_clock::time_point now);
   void close_if_idle();
@@ -31,8 +34,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   friend class Reply;
   using ErrorCode = boost::system::error_code;
-  using Clock = std::chrono::steady_clock;
+  using Clock = EventLoop::Clock;
   using Refusal = RequestBody::Refusal;
+  using Outcome = Stream::Outcome;
   enum class State {
     kHandshake,
     kHead,
@@ -46,31 +50,47 @@ class Connection : public std::enable_shared_from_this<Connection> {
     kClosed
   };
 
+  // What a head says about what comes with it, and how its answer goes out.
+  struct Framing {
+    bool keep_alive = true;
+    bool http_1_1 = true;
+    bool is_head = false;  // HEAD
+    bool chunked = false;
+    bool expects_continue = false;
+    Coding coding = Coding::kIdentity;
+    Coding response_coding = Coding::kIdentity;
+    uint64_t length = 0;
+    size_t aligned_offset = 0;
+  };
+
   // Life: connection.cc.
-  void shake_hands(tls::ContextPtr context);
-  void hands_shaken(const ErrorCode& error);
+  void shake_hands();
+  void hands_shaken();
   void next_request();
   void pump();
+  void pump_again();
+  void wait();
   void dispatch();
-  void watch();
   void look_for_disconnect();
-  void fall_asleep();
-  void wait_for_input();
+  void forget_head();
   bool is_between_requests() const { return state_ == State::kHead && !parser_; }
-  void set_deadline(Clock::duration from_now) { deadline_ = Clock::now() + from_now; }
+  Clock::time_point now() const { return worker_->loop().now(); }
+  void set_deadline(Clock::duration from_now) { deadline_ = now() + from_now; }
   void begin_transfer();
   void made_progress(size_t bytes);
 
   // Requests: connection_read.cc.
-  void read_some();
-  void read_failed(const ErrorCode& error);
+  bool read_some();
+  void read_failed(Outcome outcome);
   bool parse_head();
+  bool recall_head();
+  bool take_head();
   bool parse_chunks();
   bool parse_coded_body();
-  void begin_body();
-  void begin_chunked_body(Coding coding);
-  void begin_sized_body(uint64_t length, Coding coding);
-  void read_body();
+  void begin_request();
+  void begin_chunked_body();
+  void begin_sized_body();
+  bool receive_body();
   void end_body();
   void answer_expectation();
   void refuse_body(Refusal refusal);
@@ -87,22 +107,28 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   const std::shared_ptr<Worker> worker_;
   Stream stream_;
-  Peer peer_;
+  std::shared_ptr<const Peer> peer_;
   tls::ContextPtr tls_;  // until the handshake begins
   const bool one_more_;
   State state_ = State::kHead;
   Clock::time_point deadline_ = Clock::time_point::max();
-  // Operations started before the last change of course are ignored when they return.
+  // Calls asked for before the last change of course are ignored when they come.
   uint64_t epoch_ = 0;
-  bool asleep_ = false;  // waits without an input buffer
+  int reads_left_ = 0;  // before the thread's other connections have their turn
+  bool watches_output_ = false;
 
-  // Empty from close() on, so that no other thread meets the worker's pool.
+  // Has no memory while nothing is in it that waits for more. Empty from close() on, so that no
+  // other thread meets the worker's pool.
   boost::beast::basic_flat_buffer<PoolAllocator<char>> input_;
   RequestBody body_;
-  std::optional<RequestParser> parser_;
+  std::optional<RequestParser> parser_;  // while a head or chunks are being read
   size_t head_bytes_ = 0;
-  uint64_t body_length_ = 0;  // on the wire
-  uint64_t body_received_ = 0;
+  // The latest head, and the bytes it was read from where another one that is the same may come.
+  std::shared_ptr<const HttpHead> head_;
+  Framing framing_;
+  std::string head_text_;
+  tensor::Buffer received_;     // the body, once it is whole
+  uint64_t body_received_ = 0;  // of framing_.length
   Clock::time_point transfer_began_{};
   uint64_t transferred_ = 0;
 
@@ -110,14 +136,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool in_handler_ = false;
   std::optional<HttpResponse> early_response_;  // given before handle() returned
   int sweeps_handling_ = 0;
-  bool watching_ = false;
-  bool may_watch_ = false;
+  bool may_look_ = false;  // for a disconnect
 
+  // Of the request in progress.
   bool keep_alive_ = true;
   bool http_1_1_ = true;
   bool is_head_ = false;
-  bool linger_ = false;
   Coding response_coding_ = Coding::kIdentity;
+  bool linger_ = false;
   OutgoingResponse outgoing_;
 };
 

@@ -1,11 +1,12 @@
 // How a connection writes responses.
-#include <boost/asio/post.hpp>
-
 #include "protocol/http/connection.h"
 
 namespace supernova::protocol::http {
+namespace {
 
-namespace net = boost::asio;
+constexpr int kDiscardsInARow = 64;
+
+}  // namespace
 
 // Answers on behalf of the handler and closes: what follows on the connection can't be trusted.
 void Connection::fail(int status, std::string_view message) {
@@ -14,7 +15,6 @@ void Connection::fail(int status, std::string_view message) {
 
 void Connection::fail(HttpResponse response) {
   ++epoch_;
-  stream_.cancel();
   keep_alive_ = false;
   linger_ = true;
   body_.clear();
@@ -33,8 +33,9 @@ void Connection::code_response() {
   if (outgoing_.is_coding()) outgoing_.code_slice();
   if (outgoing_.is_coding()) {
     // The thread's other connections come first.
-    return net::post(worker_->loop(), [self = shared_from_this(), epoch = epoch_] {
+    return worker_->loop().call_soon([self = shared_from_this(), epoch = epoch_] {
       if (epoch != self->epoch_) return;
+      self->reads_left_ = 1;
       self->code_response();
       self->pump();
     });
@@ -46,18 +47,9 @@ void Connection::code_response() {
 
 void Connection::write_more() {
   while (!outgoing_.unwritten().empty()) {
-    ErrorCode error;
-    const size_t sent = stream_.write_some(outgoing_.unwritten(), error);
-    if (error == net::error::would_block || error == net::error::try_again) {
-      return stream_.async_wait_write(
-          [self = shared_from_this(), epoch = epoch_](const ErrorCode& failed) {
-            if (epoch != self->epoch_) return;
-            if (failed) return self->close();
-            self->write_more();
-            self->pump();
-          });
-    }
-    if (error) return close();
+    const auto [outcome, sent] = stream_.write_some(outgoing_.unwritten());
+    if (outcome == Outcome::kWait) return wait();
+    if (outcome != Outcome::kDone) return close();
     made_progress(sent);
     outgoing_.consume(sent);
   }
@@ -78,9 +70,7 @@ void Connection::written() {
 
 // Closing with unread input would reset the connection and could destroy the response on its way.
 void Connection::linger() {
-  ErrorCode error;
-  stream_.shutdown_send(error);
-  if (error) return close();
+  if (!stream_.shutdown_send()) return close();
   state_ = State::kLingering;
   set_deadline(std::chrono::seconds(2));
   parser_.reset();
@@ -88,13 +78,16 @@ void Connection::linger() {
   discard();
 }
 
+// What still comes is taken until the client has closed too.
 void Connection::discard() {
-  stream_.socket().async_read_some(input_.prepare(BlockPool::kBlockSize),
-                                   [self = shared_from_this()](const ErrorCode& error, size_t) {
-                                     if (self->state_ != State::kLingering) return;
-                                     if (error) return self->close();
-                                     self->discard();
-                                   });
+  for (int i = 0; i < kDiscardsInARow; ++i) {
+    const Outcome outcome = stream_.discard();
+    if (outcome == Outcome::kWait) return wait();
+    if (outcome != Outcome::kDone) return close();
+  }
+  worker_->loop().call_soon([self = shared_from_this()] {
+    if (self->state_ == State::kLingering) self->discard();
+  });
 }
 
 }  // namespace supernova::protocol::http

@@ -142,9 +142,9 @@ TEST_F(HttpBoundsTest, ResponsesAreCodedWhenAskedFor) {
     response.body = "{json}";
     response.headers.emplace_back("Inference-Header-Content-Length", "6");
     response.buffers = {tensor::Buffer::copy_of(text), tensor::Buffer::copy_of("tail")};
-    if (request.target == "/small") response.buffers.clear();
-    if (request.target == "/error") response.status = 400;
-    if (request.target == "/as-is") response.compressible = false;
+    if (request.target() == "/small") response.buffers.clear();
+    if (request.target() == "/error") response.status = 400;
+    if (request.target() == "/as-is") response.compressible = false;
     respond(std::move(response));
   };
   const auto get = [&](const std::string& target, const std::string& accept) {

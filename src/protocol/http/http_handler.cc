@@ -4,7 +4,7 @@
 
 namespace supernova::protocol::http {
 
-const std::string* HttpRequest::header(std::string_view name) const {
+const std::string* HttpHead::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
     if (key == name) return &value;
   }

@@ -23,24 +23,44 @@ struct Peer {
   std::string alternative_name;  // its first URI, else its first DNS name
 };
 
-struct HttpRequest {
+// What a handler has worked out from a head.
+struct HeadNotes {
+  virtual ~HeadNotes() = default;
+};
+
+// The head of a request. Clients say the same again and again: requests of one connection that came
+// with the same bytes share it.
+struct HttpHead {
   std::string method;
   std::string target;  // as received: path and query, still percent-encoded
-  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-  // The body, decoded (there is no Content-Encoding field any more, and Content-Length tells the
-  // coded size); when the request has a valid Inference-Header-Content-Length N, byte N is 64-byte
-  // aligned. At least Buffer::kPadding readable bytes follow it.
-  tensor::Buffer body;
-  std::shared_ptr<tensor::Cancellation> cancellation;  // set when the client goes away
-  Peer peer;
+  // Names in lower case. There is no Content-Encoding: the body has been decoded.
+  std::vector<std::pair<std::string, std::string>> headers;
+  // For the handler, to be touched within handle() only.
+  mutable std::unique_ptr<HeadNotes> notes = nullptr;
 
   // Value of the first header of that (lower-case) name; null when absent.
   const std::string* header(std::string_view name) const;
 };
 
+struct HttpRequest {
+  std::shared_ptr<const HttpHead> head;  // never null
+  // Decoded (Content-Length tells the coded size); when the request has a valid
+  // Inference-Header-Content-Length N, byte N is 64-byte aligned. At least Buffer::kPadding
+  // readable bytes follow it.
+  tensor::Buffer body;
+  std::shared_ptr<tensor::Cancellation> cancellation;  // set when the client goes away
+  std::shared_ptr<const Peer> peer;                    // never null
+
+  const std::string& method() const { return head->method; }
+  const std::string& target() const { return head->target; }
+  const std::string* header(std::string_view name) const { return head->header(name); }
+};
+
 struct HttpResponse {
   int status = 200;
-  std::string content_type;  // "" = no Content-Type
+  std::string_view content_type;  // of static memory; "" = no Content-Type
+  // Bytes of JSON in front of binary data, for Inference-Header-Content-Length; 0 = not said.
+  size_t json_size = 0;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;                     // written first
   std::vector<tensor::Buffer> buffers;  // written after it, in order, from where they are

@@ -31,6 +31,56 @@ TEST_F(HttpServerTest, KeepsTheConnection) {
   }
 }
 
+// A head that comes again is not read again; what differs is.
+TEST_F(HttpServerTest, SameHeadsShareOneAndOthersDoNot) {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<const HttpHead>> heads;
+  handler_.act = [&](HttpRequest request, Responder respond) {
+    HttpResponse response;
+    response.body = request.target() + " " + std::string(request.body.view());
+    {
+      std::lock_guard lock(mutex);
+      heads.push_back(request.head);
+    }
+    respond(std::move(response));
+  };
+  Client client(server_->port());
+  const std::string head = "POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\n";
+  const std::string other = "POST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\n";
+  const std::string chunked = "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto ask = [&](const std::string& request) {
+    client.send(request);
+    return body_of(client.receive());
+  };
+  EXPECT_EQ(ask(head + "12"), "/a 12");
+  EXPECT_EQ(ask(head + "34"), "/a 34");
+  EXPECT_EQ(ask(other + "56"), "/b 56");
+  EXPECT_EQ(ask(chunked + "1\r\n7\r\n0\r\n\r\n"), "/a 7");
+  EXPECT_EQ(ask(chunked + "1\r\n8\r\n0\r\n\r\n"), "/a 8");
+  EXPECT_EQ(ask(head + "90"), "/a 90");
+  client.send(head + "ab" + head + "cd" + head);  // the last one's body comes later
+  EXPECT_EQ(body_of(client.receive()), "/a ab");
+  EXPECT_EQ(body_of(client.receive()), "/a cd");
+  EXPECT_EQ(ask("ef"), "/a ef");
+  ASSERT_EQ(heads.size(), 9u);
+  EXPECT_EQ(heads[0], heads[1]);
+  EXPECT_NE(heads[1], heads[2]);
+  EXPECT_NE(heads[3], heads[4]);
+  EXPECT_EQ(heads[5], heads[6]);
+  EXPECT_EQ(heads[6], heads[8]);
+}
+
+TEST_F(HttpServerTest, AKnownHeadInPiecesIsReadAsWell) {
+  Client client(server_->port());
+  const std::string request = "POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nxy";
+  for (size_t at = 0; at <= request.size(); at += 5) {
+    client.send(request.substr(0, at));
+    std::this_thread::sleep_for(2ms);
+    client.send(request.substr(at));
+    EXPECT_EQ(body_of(client.receive()), "POST /a xy") << at;
+  }
+}
+
 TEST_F(HttpServerTest, ClosesWhenAsked) {
   Client client(server_->port());
   client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
@@ -58,7 +108,7 @@ TEST_F(HttpServerTest, PipelinedResponsesKeepTheirOrder) {
   // The first request is answered last and from another thread.
   std::vector<std::thread> threads;
   handler_.act = [&](HttpRequest request, Responder respond) {
-    threads.emplace_back([target = request.target, respond = std::move(respond)]() mutable {
+    threads.emplace_back([target = request.target(), respond = std::move(respond)]() mutable {
       std::this_thread::sleep_for(target == "/0" ? 50ms : 0ms);
       HttpResponse response;
       response.body = target;

@@ -129,7 +129,7 @@ class FakeHandler : public HttpHandler {
     if (act) return act(std::move(request), std::move(respond));
     HttpResponse response;
     response.content_type = "text/plain";
-    response.body = request.method + " " + request.target + " ";
+    response.body = request.method() + " " + request.target() + " ";
     response.buffers.push_back(request.body);
     respond(std::move(response));
   }

@@ -170,7 +170,7 @@ TEST_F(HttpTlsTest, ClientCertificatesReachTheHandler) {
   Peer peer;
   handler_.act = [&](HttpRequest request, Responder respond) {
     std::lock_guard lock(mutex);
-    peer = request.peer;
+    peer = *request.peer;
     respond(HttpResponse{});
   };
   const TestCertificate known =
@@ -207,7 +207,7 @@ TEST_F(HttpTlsTest, PeersWithoutTlsIdentityHaveAnAddress) {
   start();
   handler_.act = [](HttpRequest request, Responder respond) {
     HttpResponse response;
-    response.body = request.peer.address + "|" + request.peer.common_name;
+    response.body = request.peer->address + "|" + request.peer->common_name;
     respond(std::move(response));
   };
   EXPECT_EQ(body_of(exchange("GET / HTTP/1.1\r\n\r\n")), "127.0.0.1|");

@@ -8,6 +8,7 @@
 namespace supernova::protocol::http {
 namespace {
 
+constexpr size_t kTogether = 2048;
 constexpr size_t kSlice = 64 * 1024;
 // After this much it is known whether the data gives way: what shrinks by less than a sixteenth
 // (the encoder still holding back up to kEncoderLag) goes out as it is.
@@ -79,26 +80,35 @@ void OutgoingResponse::end_coding(bool use_it) {
   frame();
 }
 
+void OutgoingResponse::add_piece(const void* data, size_t size) {
+  if (size > 0) unwritten_.push_back({const_cast<void*>(data), size});
+}
+
+// A small response is put together in one piece, which is written faster than several.
 void OutgoingResponse::frame() {
   head_.clear();
   append_head(head_, response_, framing_.keep_alive, framing_.http_1_1);
   unwritten_.clear();
   next_ = 0;
-  unwritten_.push_back(boost::asio::buffer(head_));
-  if (framing_.is_head) return;
-  if (!response_.body.empty()) unwritten_.push_back(boost::asio::buffer(response_.body));
-  for (const tensor::Buffer& buffer : response_.buffers) {
-    if (buffer.size() > 0) {
-      unwritten_.push_back(boost::asio::buffer(buffer.data(), buffer.size()));
-    }
+  if (framing_.is_head) return add_piece(head_.data(), head_.size());
+  if (content_length(response_) <= kTogether) {
+    head_ += response_.body;
+    for (const tensor::Buffer& buffer : response_.buffers) head_ += buffer.view();
+    return add_piece(head_.data(), head_.size());
   }
+  add_piece(head_.data(), head_.size());
+  add_piece(response_.body.data(), response_.body.size());
+  for (const tensor::Buffer& buffer : response_.buffers) add_piece(buffer.data(), buffer.size());
 }
 
 void OutgoingResponse::consume(size_t sent) {
-  while (next_ < unwritten_.size() && sent >= unwritten_[next_].size()) {
-    sent -= unwritten_[next_++].size();
+  while (next_ < unwritten_.size() && sent >= unwritten_[next_].iov_len) {
+    sent -= unwritten_[next_++].iov_len;
   }
-  if (sent > 0) unwritten_[next_] += sent;
+  if (sent == 0) return;
+  iovec& piece = unwritten_[next_];
+  piece.iov_base = static_cast<char*>(piece.iov_base) + sent;
+  piece.iov_len -= sent;
 }
 
 void OutgoingResponse::clear() {
@@ -107,6 +117,11 @@ void OutgoingResponse::clear() {
   coded_ = {};
   unwritten_.clear();
   next_ = 0;
+}
+
+void OutgoingResponse::forget() {
+  head_ = {};
+  unwritten_ = {};
 }
 
 }  // namespace supernova::protocol::http

@@ -2,7 +2,8 @@
 // then a head and shared memory to be written. Not thread-safe.
 #pragma once
 
-#include <boost/asio/buffer.hpp>
+#include <sys/uio.h>
+
 #include <memory>
 #include <span>
 #include <string>
@@ -31,13 +32,15 @@ class OutgoingResponse {
   void code_slice();
 
   // Valid once nothing is left to code.
-  std::span<const boost::asio::const_buffer> unwritten() const {
+  std::span<const iovec> unwritten() const {
     return {unwritten_.data() + next_, unwritten_.size() - next_};
   }
   void consume(size_t sent);
-  void clear();  // gives the response's memory back
+  void clear();   // gives the response's memory back
+  void forget();  // and the head's, which the next one could use
 
  private:
+  void add_piece(const void* data, size_t size);
   std::string_view next_slice() const;
   void end_coding(bool use_it);
   void frame();
@@ -52,7 +55,7 @@ class OutgoingResponse {
   size_t piece_ = 0;         // 0 = the body, then the buffers
   size_t piece_offset_ = 0;  // in that piece
   std::string head_;
-  std::vector<boost::asio::const_buffer> unwritten_;
+  std::vector<iovec> unwritten_;
   size_t next_ = 0;
 };
 

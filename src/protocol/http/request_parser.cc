@@ -22,19 +22,18 @@ RequestParser::RequestParser(size_t max_header_bytes, uint64_t max_body_bytes, R
   eager(false);
 }
 
-size_t RequestParser::aligned_offset(uint64_t limit) const {
+size_t RequestParser::aligned_offset() const {
   size_t offset = 0;
-  const std::string* header = request_.header("inference-header-content-length");
-  if (header == nullptr || !base::parse_whole(*header, offset)) return 0;
-  return offset <= limit ? offset : 0;
+  const std::string* header = head_->header("inference-header-content-length");
+  return header != nullptr && base::parse_whole(*header, offset) ? offset : 0;
 }
 
 void RequestParser::on_request_impl(beast_http::verb, StringView method, StringView target,
                                     int version, ErrorCode&) {
   constexpr size_t kUsualFields = 8;
-  request_.headers.reserve(kUsualFields);
-  request_.method = text(method);
-  request_.target = text(target);
+  head_->headers.reserve(kUsualFields);
+  head_->method = text(method);
+  head_->target = text(target);
   version_ = version;
 }
 
@@ -45,7 +44,7 @@ void RequestParser::on_field_impl(beast_http::field field, StringView name, Stri
   std::transform(key.begin(), key.end(), key.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (field == beast_http::field::transfer_encoding) transfer_encoding_ = text(value);
-  request_.headers.emplace_back(std::move(key), text(value));
+  head_->headers.emplace_back(std::move(key), text(value));
 }
 
 std::size_t RequestParser::on_body_impl(StringView, ErrorCode& error) {

@@ -1,10 +1,11 @@
-// Beast's parser, writing straight into an HttpRequest. It is fed the head of a request and, when
+// Beast's parser, writing straight into an HttpHead. It is fed the head of a request and, when
 // the body is chunked, the chunks, which it hands on to the RequestBody; a body of known length
 // never passes through it. Not thread-safe.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstdint>
+#include <memory>
 
 #include "protocol/http/http_handler.h"
 #include "protocol/http/request_body.h"
@@ -18,15 +19,16 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   // `body` must outlive the parser and have begun when chunks come.
   RequestParser(size_t max_header_bytes, uint64_t max_body_bytes, RequestBody& body);
 
-  HttpRequest& request() { return request_; }
+  HttpHead& head() { return *head_; }
+  // After the last look at head().
+  std::shared_ptr<const HttpHead> take_head() { return std::move(head_); }
   // Why a body is refused where Beast itself finds no fault.
   RequestBody::Refusal refusal() const { return refusal_; }
   bool is_http_1_1() const { return version_ == 11; }
   // The Transfer-Encoding as sent; "" = none.
   const std::string& transfer_encoding() const { return transfer_encoding_; }
-  // Offset in the body that has to be aligned: the length of its JSON part, or 0. Never beyond
-  // `limit`.
-  size_t aligned_offset(uint64_t limit) const;
+  // Offset in the body that has to be aligned: the length of its JSON part, or 0.
+  size_t aligned_offset() const;
 
  private:
   using ErrorCode = boost::beast::error_code;
@@ -46,7 +48,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
 
   const uint64_t max_body_bytes_;
   RequestBody& body_;
-  HttpRequest request_;
+  std::shared_ptr<HttpHead> head_ = std::make_shared<HttpHead>();
   std::string transfer_encoding_;
   uint64_t announced_ = 0;  // by the chunks so far
   int chunks_ = 0;

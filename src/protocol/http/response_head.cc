@@ -74,6 +74,11 @@ void append_head(std::string& out, const HttpResponse& response, bool keep_alive
   out += reason_phrase(response.status);
   out += "\r\n";
   if (!response.content_type.empty()) append_field(out, "Content-Type", response.content_type);
+  if (response.json_size > 0) {
+    out += "Inference-Header-Content-Length: ";
+    base::append_text(out, response.json_size);
+    out += "\r\n";
+  }
   for (const auto& [name, value] : response.headers) append_field(out, name, value);
   if (keep_alive != http_1_1)
     out += keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";

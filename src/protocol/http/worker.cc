@@ -1,7 +1,6 @@
 #include "protocol/http/worker.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 
 #include "base/log.h"
 #include "protocol/http/connection.h"
@@ -15,10 +14,6 @@ constexpr std::chrono::milliseconds kSweepInterval{100};
 constexpr size_t kConnectionsPerInterval = 2000;
 constexpr size_t kMaxSweepIntervals = 10;
 constexpr std::chrono::seconds kReportInterval{10};
-// How many events, and for how long, are looked at before held requests run: where others bring
-// requests that are not held, events may never end.
-constexpr int kEventsAnyway = 32;
-constexpr std::chrono::milliseconds kPollTime{1};
 
 // Whose held requests this thread runs.
 thread_local const Worker* runs_held = nullptr;
@@ -31,29 +26,18 @@ struct RunsHeld {
 
 void Worker::run() {
   schedule::DrainScope scope;
-  for (;;) {
-    try {
-      while (loop_.run_one() > 0) {
-        if (!scope.holds()) continue;
-        poll_others();
-        while (scope.holds()) run_held(scope);
-      }
-      return;
-    } catch (const std::exception& error) {
-      // Whatever failed was one connection's; its timeout closes it.
-      SN_LOG(Error, "HTTP: {}", error.what());
-    }
+  while (!ended_) {
+    // A connection that has its answer may bring the next request at once: then nobody waits, and
+    // the others get their turn in between.
+    const bool held_before = scope.holds();
+    loop_.turn(!held_before);
+    if (!scope.holds()) continue;
+    // What every other socket has brought meanwhile goes into the same batch. A connection alone
+    // has nobody to wait for, and is spared the system call.
+    if (!held_before && open_connections() > 1) loop_.turn(false);
+    run_held(scope);
   }
-}
-
-// What every other socket has brought meanwhile goes into the same batch. A connection alone has
-// nobody to wait for, and is spared the system call.
-void Worker::poll_others() {
-  if (open_connections() <= 1) return;
-  const auto until = std::chrono::steady_clock::now() + kPollTime;
-  for (int i = 0; loop_.poll_one() > 0; ++i) {
-    if (i >= kEventsAnyway && std::chrono::steady_clock::now() >= until) return;
-  }
+  loop_.end();
 }
 
 // Their responses go out here, without a way through the box and the loop.
@@ -63,7 +47,14 @@ void Worker::run_held(schedule::DrainScope& scope) {
     scope.drain();
   }
   auto answers = std::exchange(own_box_, {});
-  for (auto& [connection, response] : answers) connection->take_response(std::move(response));
+  for (auto& [connection, response] : answers) {
+    try {
+      connection->take_response(std::move(response));
+    } catch (const std::exception& error) {
+      // Whatever failed was one connection's; its timeout closes it.
+      SN_LOG(Error, "HTTP: {}", error.what());
+    }
+  }
   answers.clear();
   if (own_box_.empty()) own_box_.swap(answers);  // keeps its memory
 }
@@ -81,7 +72,7 @@ void Worker::deliver(std::shared_ptr<Connection> connection, HttpResponse respon
     box_.emplace_back(std::move(connection), std::move(response));
   }
   // The posted call holds no connection: one that is never run must not keep the loop alive.
-  if (wake) boost::asio::post(loop_, [this] { empty_box(); });
+  if (wake) loop_.post([this] { empty_box(); });
 }
 
 void Worker::empty_box() {
@@ -98,7 +89,7 @@ void Worker::adopt(Accepted accepted) {
   open_connections_.fetch_add(1, std::memory_order_relaxed);
   if (accepted.one_more) refused_.fetch_add(1, std::memory_order_relaxed);
   auto connection = std::make_shared<Connection>(shared_from_this(), std::move(accepted));
-  boost::asio::post(loop_, [this, connection] {
+  loop_.post([this, connection] {
     connections_.insert(connection);
     schedule_sweep();
     connection->start();
@@ -109,6 +100,7 @@ void Worker::remove(const std::shared_ptr<Connection>& connection) {
   if (connections_.erase(connection) == 0) return;
   if (connection->one_more()) refused_.fetch_sub(1, std::memory_order_relaxed);
   open_connections_.fetch_sub(1, std::memory_order_relaxed);
+  loop_.retire(connection);
 }
 
 void Worker::report_failed_handshake(const std::string& peer, std::string_view reason) {
@@ -127,10 +119,9 @@ void Worker::schedule_sweep() {
   sweep_scheduled_ = true;
   const size_t intervals =
       std::min(1 + connections_.size() / kConnectionsPerInterval, kMaxSweepIntervals);
-  sweep_timer_.expires_after(kSweepInterval * intervals);
-  sweep_timer_.async_wait([this](const boost::system::error_code& error) {
+  loop_.call_at(loop_.now() + kSweepInterval * intervals, [this] {
     sweep_scheduled_ = false;
-    if (!error) sweep();
+    sweep();
   });
 }
 
@@ -145,7 +136,7 @@ void Worker::sweep() {
 
 void Worker::start_draining() {
   draining_.store(true, std::memory_order_relaxed);
-  boost::asio::post(loop_, [this] {
+  loop_.post([this] {
     const std::vector<std::shared_ptr<Connection>> connections(connections_.begin(),
                                                                connections_.end());
     for (const auto& connection : connections) connection->close_if_idle();
@@ -153,7 +144,7 @@ void Worker::start_draining() {
 }
 
 void Worker::stop() {
-  boost::asio::post(loop_, [this] { close_all(); });
+  loop_.post([this] { close_all(); });
 }
 
 void Worker::close_all() {
@@ -166,8 +157,7 @@ void Worker::close_all() {
   const std::vector<std::shared_ptr<Connection>> connections(connections_.begin(),
                                                              connections_.end());
   for (const auto& connection : connections) connection->close();
-  sweep_timer_.cancel();
-  guard_.reset();  // the loop ends once the cancelled operations have returned
+  ended_ = true;
 }
 
 }  // namespace supernova::protocol::http

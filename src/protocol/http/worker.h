@@ -3,10 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -17,9 +13,11 @@
 #include <vector>
 
 #include "protocol/http/block_pool.h"
+#include "protocol/http/event_loop.h"
 #include "protocol/http/http_handler.h"
 #include "protocol/http/http_server.h"
 #include "protocol/http/memory_budget.h"
+#include "protocol/http/stream.h"
 #include "protocol/tls/openssl.h"
 
 namespace supernova::schedule {
@@ -32,8 +30,8 @@ class Connection;
 
 // A connection as the acceptor hands it on.
 struct Accepted {
-  boost::asio::ip::tcp::socket socket;  // made on the worker's loop
-  boost::asio::ip::tcp::endpoint peer;
+  Socket socket;          // does not block
+  std::string address;    // the client's
   tls::ContextPtr tls;    // null = plain
   bool one_more = false;  // beyond max_connections: only to be told so
 };
@@ -56,19 +54,18 @@ class Worker : public std::enable_shared_from_this<Worker> {
   // Of these, only to be told that they are too many.
   size_t refused_connections() const { return refused_.load(std::memory_order_relaxed); }
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
-  boost::asio::io_context& loop() { return loop_; }
+  EventLoop& loop() { return loop_; }
   const HttpServerOptions& options() const { return options_; }
   HttpHandler& handler() { return handler_; }
   MemoryBudget& budget() { return *budget_; }
   BlockPool& blocks() { return blocks_; }
-  bool on_thread() { return loop_.get_executor().running_in_this_thread(); }
+  bool on_thread() { return loop_.on_thread(); }
 
   void remove(const std::shared_ptr<Connection>& connection);
   // Each is logged for debugging; the rest of the world hears of them now and then.
   void report_failed_handshake(const std::string& peer, std::string_view reason);
 
  private:
-  void poll_others();
   void run_held(schedule::DrainScope& scope);
   void empty_box();
   void schedule_sweep();
@@ -79,12 +76,10 @@ class Worker : public std::enable_shared_from_this<Worker> {
   HttpHandler& handler_;
   const std::shared_ptr<MemoryBudget> budget_;
   BlockPool blocks_;  // outlives the connections that the loop holds
-  boost::asio::io_context loop_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
-      loop_.get_executor()};
-  // Timeouts are looked at now and then: a timer per request would cost system calls.
-  boost::asio::steady_timer sweep_timer_{loop_};
+  EventLoop loop_;
+  // Timeouts are looked at now and then: a timer per request would cost too much.
   bool sweep_scheduled_ = false;
+  bool ended_ = false;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::atomic<size_t> open_connections_{0};
   std::atomic<size_t> refused_{0};

@@ -11,7 +11,7 @@ namespace {
 using model::VersionState;
 
 std::string_view path_of(const http::HttpRequest& request) {
-  return std::string_view(request.target).substr(0, request.target.find('?'));
+  return std::string_view(request.target()).substr(0, request.target().find('?'));
 }
 
 std::string_view value_or_empty(const std::string* value) {
@@ -77,7 +77,7 @@ void write_process(const base::ProcessUsage& usage, Exposition& out) {
 }  // namespace
 
 void MetricsHandler::handle(http::HttpRequest request, http::Responder respond) {
-  if (request.method != "GET" && request.method != "HEAD") {
+  if (request.method() != "GET" && request.method() != "HEAD") {
     http::HttpResponse response = http::error_response(405, "Method Not Allowed");
     response.headers.emplace_back("Allow", "GET, HEAD");
     return respond(std::move(response));

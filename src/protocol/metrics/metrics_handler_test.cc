@@ -16,6 +16,7 @@
 
 #include "support/fake_engine.h"
 #include "support/fake_manager.h"
+#include "support/http_request.h"
 
 namespace supernova::protocol::metrics {
 namespace {
@@ -73,9 +74,8 @@ class MetricsHandlerTest : public testing::Test {
   }
 
   http::HttpResponse call(std::string target, std::string method = "GET") {
-    http::HttpRequest request;
-    request.method = std::move(method);
-    request.target = std::move(target);
+    http::HttpRequest request = testing_support::http_request(
+        {.method = std::move(method), .target = std::move(target), .headers = {}});
     std::promise<http::HttpResponse> promise;
     handler_.handle(std::move(request),
                     [&](http::HttpResponse response) { promise.set_value(std::move(response)); });
@@ -261,10 +261,8 @@ TEST_F(MetricsHandlerTest, AsksWhoIsThere) {
   const Closed closed;
   service_.set_access_control(&closed);
   const auto status = [&](std::string name, std::string value) {
-    http::HttpRequest request;
-    request.method = "GET";
-    request.target = "/metrics";
-    request.headers.emplace_back(std::move(name), std::move(value));
+    http::HttpRequest request = testing_support::http_request(
+        {.method = "GET", .target = "/metrics", .headers = {{std::move(name), std::move(value)}}});
     int status = 0;
     handler_.handle(std::move(request), [&](const http::HttpResponse& r) { status = r.status; });
     return status;

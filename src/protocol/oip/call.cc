@@ -47,7 +47,7 @@ http::HttpResponse done_reply(const base::Status& status) {
 }
 
 bool accepts_json(const http::HttpRequest& request) {
-  for (const auto& [name, value] : request.headers) {
+  for (const auto& [name, value] : request.head->headers) {
     if (name != "accept") continue;
     for (const char* type : {"*/*", "application/*", "application/json"}) {
       if (value.find(type) != std::string::npos) return true;
@@ -60,7 +60,7 @@ ForwardHeaders forward_headers(service::HeaderForward chosen) {
   if (!chosen.enabled()) return {};
   return [chosen = std::move(chosen)](const http::HttpRequest& request,
                                       tensor::Parameters& parameters) -> base::Status {
-    for (const auto& [name, value] : request.headers) {
+    for (const auto& [name, value] : request.head->headers) {
       SN_TRY(chosen.forward(name, value, parameters));
     }
     return {};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "protocol/http/http_handler.h"
+#include "protocol/oip/known_request.h"
 #include "protocol/oip/route.h"
 #include "service/header_forward.h"
 #include "service/service.h"
@@ -18,12 +19,21 @@ using ForwardHeaders = std::function<base::Status(const http::HttpRequest&, tens
 // Those that the operator's pattern chooses; empty when it chooses none.
 ForwardHeaders forward_headers(service::HeaderForward chosen);
 
+// What the head of a request says, and what its JSON said last; of one connection.
+struct Notes final : http::HeadNotes {
+  const Route* route = nullptr;
+  std::string allow;  // without a route, as in Router::Match
+  PathArguments path;
+  KnownRequest known_request;
+};
+
 struct Call {
   service::Service& service;
   const ForwardHeaders& forward;  // may be empty
   const std::string& openapi;     // the document of everything served
   service::Caller caller;         // admitted
-  PathArguments path;
+  const PathArguments& path;      // as long as the request's head
+  KnownRequest* known_request;    // to be touched before the call is handed on; may be null
   http::HttpRequest request;
   http::Responder respond;  // to be called once
 };

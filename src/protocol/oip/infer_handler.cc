@@ -10,9 +10,9 @@ void infer(Call call) {
   const auto shared_memory = [&call](std::string_view region, uint64_t offset, uint64_t byte_size) {
     return call.service.shared_memory_part(call.caller, region, offset, byte_size);
   };
-  auto decoded = decode_infer_request(call.request.body,
-                                      call.request.header("inference-header-content-length"),
-                                      call.path.model, (*version)->config().inputs, shared_memory);
+  auto decoded = decode_infer_request(
+      call.request.body, call.request.header("inference-header-content-length"), call.path.model,
+      (*version)->config().inputs, shared_memory, call.known_request);
   if (!decoded.ok()) return call.respond(error_reply(decoded.status()));
   const base::Status completed = complete_request(call, decoded->request);
   if (!completed.ok()) return call.respond(error_reply(completed));

@@ -8,6 +8,7 @@
 #include "protocol/oip/binary_input.h"
 #include "protocol/oip/json_data.h"
 #include "protocol/oip/json_object.h"
+#include "protocol/oip/known_request.h"
 #include "protocol/oip/requested_output.h"
 #include "service/service.h"
 
@@ -46,7 +47,7 @@ class Decoder {
         model_(model),
         shared_memory_(shared_memory) {}
 
-  base::Result<DecodedRequest> decode();
+  base::Result<DecodedRequest> decode(KnownRequest* known);
 
  private:
   base::Status once(std::string_view object, std::string_view key, bool& seen);
@@ -81,13 +82,14 @@ base::Status Decoder::once(std::string_view object, std::string_view key, bool& 
   return {};
 }
 
-base::Result<DecodedRequest> Decoder::decode() {
+base::Result<DecodedRequest> Decoder::decode(KnownRequest* known) {
   decoded_.request.model_name = std::string(model_);
   if (!simdjson::validate_utf8(json_.data(), json_.size())) {
     return invalid("the request's JSON is not valid UTF-8");
   }
   SN_TRY(base::annotate(read_request(), "failed to read the inference request"));
   SN_TRY(attach_binary());
+  if (known != nullptr) known->learn(json_, decoded_, binary_sizes_);
   return std::move(decoded_);
 }
 
@@ -329,7 +331,8 @@ base::Result<DecodedRequest> decode_infer_request(const Buffer& body,
                                                   const std::string* header_length,
                                                   std::string_view model_name,
                                                   const std::vector<tensor::TensorInfo>& inputs,
-                                                  const SharedMemoryPart& shared_memory) {
+                                                  const SharedMemoryPart& shared_memory,
+                                                  KnownRequest* known) {
   size_t json_size = body.size();
   if (header_length != nullptr) {
     if (!base::parse_whole(*header_length, json_size)) {
@@ -343,7 +346,10 @@ base::Result<DecodedRequest> decode_infer_request(const Buffer& body,
     if (json_size == 0) return decode_raw_request(body, model_name, inputs);
   }
   if (json_size == 0) return invalid("the request has no body; an inference request is JSON");
-  return Decoder(body, json_size, model_name, shared_memory).decode();
+  if (known != nullptr) {
+    if (auto request = known->recall(body, json_size)) return *std::move(request);
+  }
+  return Decoder(body, json_size, model_name, shared_memory).decode(known);
 }
 
 }  // namespace supernova::protocol::oip

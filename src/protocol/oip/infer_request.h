@@ -33,15 +33,19 @@ struct DecodedRequest {
   OutputForm output_form;
 };
 
+class KnownRequest;
+
 // `header_length` is the value of Inference-Header-Content-Length, null when there is none.
 // `inputs` is the model's signature; only raw binary requests need it. Binary tensors are slices of
-// `body` where its alignment allows; those in shared memory are what `shared_memory` finds. Errors:
+// `body` where its alignment allows; those in shared memory are what `shared_memory` finds. `known`
+// (known_request.h; may be null) is asked first, and learns. Errors:
 // INVALID_ARGUMENT naming what is wrong, RESOURCE_EXHAUSTED, those of `shared_memory`. Whether the
 // tensors suit the model is for service::validate to say.
 base::Result<DecodedRequest> decode_infer_request(const tensor::Buffer& body,
                                                   const std::string* header_length,
                                                   std::string_view model_name,
                                                   const std::vector<tensor::TensorInfo>& inputs,
-                                                  const SharedMemoryPart& shared_memory = {});
+                                                  const SharedMemoryPart& shared_memory = {},
+                                                  KnownRequest* known = nullptr);
 
 }  // namespace supernova::protocol::oip

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "protocol/oip/known_request.h"
 #include "service/service.h"
 #include "tensor/bytes.h"
 
@@ -434,6 +435,81 @@ TEST(InferRequest, RefusedBinary) {
   EXPECT_THAT(error_of(good, ""), HasSubstr("is not a number"));
   EXPECT_THAT(error_of(good, "99999999999999999999"), HasSubstr("is not a number"));
   EXPECT_FALSE(error_of(good, std::to_string(good.size() - 4).c_str()).empty());
+}
+
+// A JSON that comes again is not read again, and means what it meant.
+class KnownRequestTest : public testing::Test {
+ protected:
+  base::Result<DecodedRequest> decode(const std::string& json, std::string_view binary) {
+    const std::string header = std::to_string(json.size());
+    return decode_infer_request(Buffer::copy_of(json + std::string(binary)), &header, "m", {}, {},
+                                &known_);
+  }
+  bool knows(const std::string& json, std::string_view binary) {
+    return known_.recall(Buffer::copy_of(json + std::string(binary)), json.size()).has_value();
+  }
+
+  const std::string json_ =
+      R"({"id":"7","parameters":{"a":1,"binary_data_output":true},"inputs":[)"
+      R"({"name":"x","datatype":"UINT8","shape":[2],"parameters":{"binary_data_size":2}},)"
+      R"({"name":"y","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}}],)"
+      R"("outputs":[{"name":"z","parameters":{"classification":3}}]})";
+  KnownRequest known_;
+};
+
+TEST_F(KnownRequestTest, SameTextOtherTensors) {
+  for (const std::string_view binary : {"ab1234", "cd5678", "ef9012", "gh3456"}) {
+    const auto decoded = decode(json_, binary);
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    const tensor::Request& request = decoded->request;
+    EXPECT_EQ(request.model_name, "m");
+    EXPECT_EQ(request.id, "7");
+    EXPECT_EQ(request.parameters.at("a"), tensor::Parameter(int64_t{1}));
+    ASSERT_EQ(request.inputs.size(), 2u);
+    EXPECT_EQ(request.inputs[0].buffer.view(), binary.substr(0, 2));
+    EXPECT_EQ(request.inputs[1].buffer.view(), binary.substr(2));
+    EXPECT_EQ(request.inputs[1].name, "y");
+    EXPECT_EQ(request.inputs[1].shape, Shape({1}));
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(request.inputs[1].buffer.data()) % 4, 0u);
+    ASSERT_EQ(request.outputs.size(), 1u);
+    EXPECT_EQ(request.outputs[0].classification, 3u);
+    EXPECT_TRUE(decoded->output_form.binary_by_default);
+  }
+  EXPECT_TRUE(knows(json_, "ab1234"));
+}
+
+TEST_F(KnownRequestTest, AnotherSizeOrTextIsReadAnew) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(decode(json_, "ab1234").ok());
+  EXPECT_FALSE(knows(json_, "ab12345"));
+  EXPECT_THAT(std::string(base::message(decode(json_, "ab12345").status())),
+              HasSubstr("1 bytes after the last tensor"));
+  EXPECT_FALSE(decode(json_, "ab123").ok());
+  std::string other = json_;
+  other[7] = '8';
+  EXPECT_FALSE(knows(other, "ab1234"));
+  EXPECT_EQ(decode(other, "ab1234")->request.id, "8");
+  EXPECT_EQ(decode(json_, "ab1234")->request.id, "7");
+}
+
+TEST_F(KnownRequestTest, NothingIsKeptOfTensorsInTheJsonOrInSharedMemory) {
+  const std::string in_json =
+      R"({"inputs":[{"name":"x","datatype":"UINT8","shape":[1],"data":[1]}]})";
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(decode(in_json, "").ok());
+  EXPECT_FALSE(knows(in_json, ""));
+  const auto region = [](std::string_view, uint64_t, uint64_t size) {
+    return base::Result<Buffer>(Buffer::allocate(size));
+  };
+  const std::string placed =
+      R"({"inputs":[{"name":"x","datatype":"UINT8","shape":[1],"parameters":{)"
+      R"("binary_data_size":1}}],"outputs":[{"name":"y","parameters":{)"
+      R"("shared_memory_region":"r","shared_memory_byte_size":1}}]})";
+  const std::string header = std::to_string(placed.size());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(
+        decode_infer_request(Buffer::copy_of(placed + "a"), &header, "m", {}, region, &known_)
+            .ok());
+  }
+  EXPECT_FALSE(knows(placed, "a"));
 }
 
 }  // namespace

@@ -77,9 +77,7 @@ base::Result<http::HttpResponse> encode_infer_response(const tensor::Response& r
   }
   out += "]}";
   reply.content_type = any_binary ? "application/octet-stream" : "application/json";
-  if (any_binary) {
-    reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(out.size()));
-  }
+  if (any_binary) reply.json_size = out.size();
   return reply;
 }
 

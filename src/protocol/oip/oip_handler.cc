@@ -29,7 +29,7 @@ base::Result<service::Caller> admit(const service::Service& service, const Route
   service::Credentials credentials;
   credentials.authorization = value("authorization");
   credentials.api_key = value("x-api-key");
-  const http::Peer& peer = request.peer;
+  const http::Peer& peer = *request.peer;
   credentials.certificate =
       peer.alternative_name.empty() ? peer.common_name : peer.alternative_name;
   credentials.header = [&](std::string_view name) { return request.header(name); };
@@ -50,15 +50,26 @@ OipHandler::OipHandler(service::Service& service, const HandlerOptions& options)
       router_(tables_),
       openapi_(openapi_json(router_, tables_, version_of(service))) {}
 
+base::Result<Notes*> OipHandler::notes_of(const http::HttpHead& head) const {
+  if (head.notes != nullptr) return static_cast<Notes*>(head.notes.get());
+  SN_ASSIGN(Router::Match match, router_.match(head.method, head.target));
+  auto made = std::make_unique<Notes>();
+  made->route = match.route;
+  made->allow = std::move(match.allow);
+  made->path = std::move(match.arguments);
+  head.notes = std::move(made);
+  return static_cast<Notes*>(head.notes.get());
+}
+
 void OipHandler::handle(http::HttpRequest request, http::Responder respond) {
-  auto match = router_.match(request.method, request.target);
-  if (!match.ok()) return respond(error_reply(match.status()));
-  if (match->route == nullptr) return respond(not_routed(match->allow));
-  const Route& route = *match->route;
-  auto caller = admit(service_, route, request);
+  const auto notes = notes_of(*request.head);
+  if (!notes.ok()) return respond(error_reply(notes.status()));
+  const Route* const route = (*notes)->route;
+  if (route == nullptr) return respond(not_routed((*notes)->allow));
+  auto caller = admit(service_, *route, request);
   if (!caller.ok()) return respond(error_reply(caller.status()));
-  route.answer({service_, forward_, openapi_, *std::move(caller), std::move(match->arguments),
-                std::move(request), std::move(respond)});
+  route->answer({service_, forward_, openapi_, *std::move(caller), (*notes)->path,
+                 &(*notes)->known_request, std::move(request), std::move(respond)});
 }
 
 }  // namespace supernova::protocol::oip

@@ -26,6 +26,9 @@ class OipHandler final : public http::HttpHandler {
   const std::string& openapi() const { return openapi_; }
 
  private:
+  // Made when the head first comes.
+  base::Result<Notes*> notes_of(const http::HttpHead& head) const;
+
   service::Service& service_;
   const ForwardHeaders forward_;
   const std::vector<RouteTable> tables_;

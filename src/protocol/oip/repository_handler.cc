@@ -33,15 +33,14 @@ void repository_load(Call call) {
   if (refuse_repository(call)) return;
   auto request = decode_load_request(call.request.body.view());
   if (!request.ok()) return call.respond(error_reply(request.status()));
-  call.service.load_model(call.caller, std::move(call.path.model), *std::move(request),
-                          reply_to(call));
+  call.service.load_model(call.caller, call.path.model, *std::move(request), reply_to(call));
 }
 
 void repository_unload(Call call) {
   if (refuse_repository(call)) return;
   const auto dependents = decode_unload_request(call.request.body.view());
   if (!dependents.ok()) return call.respond(error_reply(dependents.status()));
-  call.service.unload_model(call.caller, std::move(call.path.model), *dependents, reply_to(call));
+  call.service.unload_model(call.caller, call.path.model, *dependents, reply_to(call));
 }
 
 }  // namespace supernova::protocol::oip
