@@ -25,8 +25,8 @@ class HttpBatchingTest : public HttpServerTest {
   HttpBatchingTest() {
     options_.threads = 1;
     handler_.act = [this](HttpRequest request, Responder respond) {
-      if (request.target == "/row") return run_row(std::move(respond));
-      if (request.target == "/wait") {
+      if (request.target() == "/row") return run_row(std::move(respond));
+      if (request.target() == "/wait") {
         waiting_.set_value();
         go_on_.get_future().wait();
       }
