@@ -84,10 +84,14 @@ base::Status load_models(const ServeOptions& options, const model::ManagerOption
 base::Result<std::unique_ptr<FrontEnds>> open_front_ends(const ServeOptions& options,
                                                          const model::ManagerOptions& manager,
                                                          House& house, service::Service& service) {
-  auto opening = std::async(std::launch::async, [&] {
-    return FrontEnds::open(options, service,
-                           [&house](auto& out) { write_artefact_metrics(house.artefacts, out); });
-  });
+  std::vector<FrontEnds::Collector> collectors;
+  collectors.push_back([&house](auto& out) { write_artefact_metrics(house.artefacts, out); });
+  if (const auto cache = manager.load.queue.cache) {
+    collectors.push_back(
+        [cache](auto& out) { protocol::metrics::write_cache_metrics(cache->figures(), out); });
+  }
+  auto opening = std::async(
+      std::launch::async, [&] { return FrontEnds::open(options, service, std::move(collectors)); });
   const bool loads_later = manager.models.empty() && manager.load_at_start.empty() &&
                            manager.control == model::ControlMode::kExplicit;
   if (!loads_later) house.engines.open_early(options.model.engine);

@@ -25,15 +25,9 @@ REQUESTS = 1000
 
 # At most, for each request: (allocations, system calls).
 BOUNDS = {
-<<<<<<< HEAD
-    "binary": (47, 6),
-    "json": (43, 6),
-    "grpc": (46, 8),
-=======
     "binary": (25, 4),
     "json": (27, 4),
-    "grpc": (62, 16),
->>>>>>> c-hot
+    "grpc": (46, 8),
 }
 
 
