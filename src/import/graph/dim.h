@@ -6,7 +6,6 @@
 // simplified where every coefficient is a multiple of it.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>

@@ -91,12 +91,11 @@ class Model {
 
   Value* new_value(std::string_view name_hint);
   // A size of its own that nothing else has.
-  Dim fresh_dim();
+  static Dim fresh_dim();
   const std::deque<Value>& values() const { return values_; }
 
  private:
   std::deque<Value> values_;
-  int64_t next_dim_ = 0;
 };
 
 }  // namespace supernova::import::graph

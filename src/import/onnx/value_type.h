@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "import/wire/wire.h"
+#include "import/onnx/schema.h"
 
 namespace supernova::import::onnx {
 

@@ -1,0 +1,142 @@
+#include "import/graph/constant.h"
+
+#include "tensor/shape.h"
+
+namespace supernova::import::graph {
+namespace {
+
+using tensor::DataType;
+
+float half_to_float(uint16_t half) {
+  const uint32_t sign = (half & 0x8000U) << 16U;
+  uint32_t exponent = (half >> 10U) & 0x1FU;
+  uint32_t fraction = half & 0x3FFU;
+  uint32_t bits = sign;
+  if (exponent == 0x1F) {
+    bits |= 0x7F800000U | (fraction << 13U);
+  } else if (exponent != 0) {
+    bits |= ((exponent + 112) << 23U) | (fraction << 13U);
+  } else if (fraction != 0) {
+    exponent = 113;
+    while ((fraction & 0x400U) == 0) {
+      fraction <<= 1U;
+      --exponent;
+    }
+    bits |= (exponent << 23U) | ((fraction & 0x3FFU) << 13U);
+  }
+  float out = 0;
+  std::memcpy(&out, &bits, sizeof(out));
+  return out;
+}
+
+float bfloat_to_float(uint16_t value) {
+  const uint32_t bits = uint32_t{value} << 16U;
+  float out = 0;
+  std::memcpy(&out, &bits, sizeof(out));
+  return out;
+}
+
+template <typename T, typename To>
+std::vector<To> converted(const Constant& constant) {
+  const std::vector<T> values = constant.values<T>();
+  return {values.begin(), values.end()};
+}
+
+template <typename To>
+std::vector<To> whole_numbers(const Constant& constant) {
+  switch (constant.type()) {
+    case DataType::kBool:
+    case DataType::kUint8:
+      return converted<uint8_t, To>(constant);
+    case DataType::kUint16:
+      return converted<uint16_t, To>(constant);
+    case DataType::kUint32:
+      return converted<uint32_t, To>(constant);
+    case DataType::kUint64:
+      return converted<uint64_t, To>(constant);
+    case DataType::kInt8:
+      return converted<int8_t, To>(constant);
+    case DataType::kInt16:
+      return converted<int16_t, To>(constant);
+    case DataType::kInt32:
+      return converted<int32_t, To>(constant);
+    case DataType::kInt64:
+      return converted<int64_t, To>(constant);
+    default:
+      return {};
+  }
+}
+
+template <typename Convert>
+std::vector<double> halves(const Constant& constant, Convert convert) {
+  std::vector<double> out;
+  out.reserve(static_cast<size_t>(constant.count()));
+  for (const uint16_t half : constant.values<uint16_t>()) out.push_back(convert(half));
+  return out;
+}
+
+}  // namespace
+
+Constant::Constant(DataType type, std::vector<int64_t> shape, std::string_view bytes,
+                   std::shared_ptr<const void> owner)
+    : type_(type), shape_(std::move(shape)), bytes_(bytes), owner_(std::move(owner)) {}
+
+base::Result<Constant> Constant::checked(DataType type, std::vector<int64_t> shape,
+                                         std::string_view bytes,
+                                         std::shared_ptr<const void> owner) {
+  SN_ASSIGN(const size_t needed, tensor::byte_size(type, shape));
+  if (needed != bytes.size()) {
+    return absl::InvalidArgumentError(base::str_cat("a tensor of ", tensor::data_type_name(type),
+                                                    " ", tensor::shape_to_string(shape), " needs ",
+                                                    needed, " bytes, there are ", bytes.size()));
+  }
+  return Constant(type, std::move(shape), bytes, std::move(owner));
+}
+
+Constant Constant::of_strings(std::vector<int64_t> shape, std::vector<std::string> strings) {
+  Constant out(DataType::kBytes, std::move(shape), {}, nullptr);
+  out.strings_ = std::make_shared<const std::vector<std::string>>(std::move(strings));
+  return out;
+}
+
+Constant Constant::floats(std::vector<int64_t> shape, const std::vector<float>& values) {
+  return of(DataType::kFp32, std::move(shape), values);
+}
+
+Constant Constant::int64s(const std::vector<int64_t>& values) {
+  return of(DataType::kInt64, {static_cast<int64_t>(values.size())}, values);
+}
+
+Constant Constant::scalar(float value) { return of<float>(DataType::kFp32, {}, {value}); }
+Constant Constant::scalar(int64_t value) { return of<int64_t>(DataType::kInt64, {}, {value}); }
+
+int64_t Constant::count() const {
+  int64_t out = 1;
+  for (const int64_t size : shape_) out *= size;
+  return out;
+}
+
+std::vector<int64_t> Constant::integers() const { return whole_numbers<int64_t>(*this); }
+
+std::vector<double> Constant::numbers() const {
+  switch (type_) {
+    case DataType::kFp16:
+      return halves(*this, half_to_float);
+    case DataType::kBf16:
+      return halves(*this, bfloat_to_float);
+    case DataType::kFp32:
+      return converted<float, double>(*this);
+    case DataType::kFp64:
+      return values<double>();
+    default:
+      return whole_numbers<double>(*this);
+  }
+}
+
+Constant Constant::reshaped(std::vector<int64_t> shape) const {
+  Constant out = *this;
+  out.shape_ = std::move(shape);
+  return out;
+}
+
+}  // namespace supernova::import::graph
