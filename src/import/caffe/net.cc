@@ -73,8 +73,8 @@ constexpr std::array<OldType, 52> kOldTypes{
      {-1, "UPSAMPLE", "Upsample"}}};
 
 constexpr std::array<std::string_view, 10> kNetFields{
-    "name",  "input",  "input_dim",  "input_shape", "force_backward",
-    "state", "layer",  "layers",     "debug_info",  "profile_info"};
+    "name",  "input", "input_dim", "input_shape", "force_backward",
+    "state", "layer", "layers",    "debug_info",  "profile_info"};
 
 struct State {
   std::string phase = "TEST";
@@ -246,8 +246,8 @@ base::Status apply_shapes(std::string_view option, Net& net) {
   for (const std::string& part : split(option, ';')) {
     const size_t colon = part.rfind(':');
     const std::string name = colon == std::string::npos ? "" : part.substr(0, colon);
-    const std::string_view sizes = std::string_view(part).substr(
-        colon == std::string::npos ? 0 : colon + 1);
+    const std::string_view sizes =
+        std::string_view(part).substr(colon == std::string::npos ? 0 : colon + 1);
     const auto input = std::find_if(net.inputs.begin(), net.inputs.end(), [&](const NetInput& at) {
       return at.name == name || (name.empty() && net.inputs.size() == 1);
     });
@@ -264,9 +264,9 @@ base::Status check_inputs(const Net& net) {
   for (const NetInput& input : net.inputs) {
     if (input.name.empty()) return absl::InvalidArgumentError("an input of the net has no name");
     if (input.shape.empty()) {
-      return absl::InvalidArgumentError(
-          base::str_cat("input '", input.name, "' has no shape; give one with option input_shape=",
-                        input.name, ":1,3,224,224"));
+      return absl::InvalidArgumentError(base::str_cat(
+          "input '", input.name, "' has no shape; give one with option input_shape=", input.name,
+          ":1,3,224,224"));
     }
     for (const int64_t size : input.shape) {
       if (size < 1 || size > int64_t{1} << 30U) {
@@ -299,8 +299,8 @@ bool is_net(const TextMessage& text) {
     const bool layer = field.name == "layer" || field.name == "layers";
     const bool message = layer || field.name == "input_shape" || field.name == "state";
     if (message != (field.kind == TextField::Kind::kMessage)) return false;
-    layers |= layer && (field.message->find("type") != nullptr ||
-                        field.message->find("layer") != nullptr);
+    layers |= layer &&
+              (field.message->find("type") != nullptr || field.message->find("layer") != nullptr);
   }
   return layers;
 }

@@ -67,8 +67,8 @@ bool LayerContext::need_bottoms(size_t least, size_t most) {
 
 bool LayerContext::need_rank(const Value* value, size_t least, size_t most) {
   if (value->type.rank_known && value->rank() >= least && value->rank() <= most) return true;
-  fail(base::str_cat("a bottom has shape ", graph::to_string(value->dims()), ", of ",
-                     value->rank(), " axes"));
+  fail(base::str_cat("a bottom has shape ", graph::to_string(value->dims()), ", of ", value->rank(),
+                     " axes"));
   return false;
 }
 
@@ -157,8 +157,8 @@ std::optional<Constant> LayerContext::fill(const Sizes& shape, const Params& fil
   }
   if (type == "bilinear") return Constant::floats(shape, bilinear(*count, shape[3]));
   const double value = filler.number("value", filler.exists() ? 0.0 : *otherwise);
-  return Constant::floats(shape, std::vector<float>(static_cast<size_t>(*count),
-                                                    static_cast<float>(value)));
+  return Constant::floats(
+      shape, std::vector<float>(static_cast<size_t>(*count), static_cast<float>(value)));
 }
 
 std::optional<Constant> LayerContext::blob_or_filler(size_t index, Sizes shape,

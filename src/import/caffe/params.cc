@@ -23,8 +23,9 @@ bool take_sign(std::string_view& text) {
 std::optional<double> parse_number(std::string_view text) {
   const bool negative = take_sign(text);
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   double value = 0;
   if (lower == "inf" || lower == "infinity") {
     value = std::numeric_limits<double>::infinity();
@@ -82,15 +83,15 @@ void Params::refuse(const TextField& field, std::string_view wanted) const {
 }
 
 int64_t Params::to_integer(const TextField& field, int64_t otherwise) const {
-  const auto value = field.kind == TextField::Kind::kScalar ? parse_integer(field.text)
-                                                            : std::optional<int64_t>();
+  const auto value =
+      field.kind == TextField::Kind::kScalar ? parse_integer(field.text) : std::optional<int64_t>();
   if (!value) refuse(field, "a whole number");
   return value.value_or(otherwise);
 }
 
 double Params::to_number(const TextField& field, double otherwise) const {
-  const auto value = field.kind == TextField::Kind::kScalar ? parse_number(field.text)
-                                                            : std::optional<double>();
+  const auto value =
+      field.kind == TextField::Kind::kScalar ? parse_number(field.text) : std::optional<double>();
   if (!value) refuse(field, "a number");
   return value.value_or(otherwise);
 }

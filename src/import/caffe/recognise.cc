@@ -21,8 +21,9 @@ constexpr size_t kLookedAt = 4096;
 enum class Kind { kOther, kNet, kTrainingNet, kSolver, kWeights, kDamagedNet, kDamagedWeights };
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return text;
 }
 
@@ -40,7 +41,7 @@ bool is_other_file(const fs::path& path) {
 
 bool is_data_type(std::string_view type) {
   static constexpr std::array<std::string_view, 9> kTypes{
-      "Data",       "ImageData", "HDF5Data",      "MemoryData", "WindowData",
+      "Data",      "ImageData", "HDF5Data",      "MemoryData",      "WindowData",
       "DummyData", "VideoData", "AnnotatedData", "DataAugmentation"};
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
@@ -63,7 +64,8 @@ bool is_training_net(const TextMessage& net) {
 
 bool is_solver(const TextMessage& text) {
   const auto has = [&](std::string_view name) { return text.find(name) != nullptr; };
-  return (has("net") || has("train_net") || has("net_param")) && (has("base_lr") || has("max_iter"));
+  return (has("net") || has("train_net") || has("net_param")) &&
+         (has("base_lr") || has("max_iter"));
 }
 
 Kind kind_of_text(std::string_view bytes, bool is_prototxt) {
@@ -128,9 +130,8 @@ std::string plain_name(const fs::path& path) {
 
 int rank_of_net(const std::pair<fs::path, Kind>& net, const std::vector<fs::path>& weights) {
   const std::string name = stem(net.first);
-  const bool named_alike = std::any_of(weights.begin(), weights.end(), [&](const fs::path& file) {
-    return stem(file) == name;
-  });
+  const bool named_alike = std::any_of(weights.begin(), weights.end(),
+                                       [&](const fs::path& file) { return stem(file) == name; });
   int rank = net.second == Kind::kNet ? 8 : 0;
   if (name.find("deploy") != std::string::npos) rank += 4;
   if (named_alike || name == "model") rank += 2;
@@ -218,9 +219,9 @@ base::Result<std::string> net_for(const fs::path& weights, const Found& found) {
   }
   std::vector<fs::path> nets;
   for (const auto& candidate : found.nets) nets.push_back(candidate.first);
-  return absl::InvalidArgumentError(
-      base::str_cat("several nets lie beside ", weights.filename().string(), " (", names(nets),
-                    "); name yours with option prototxt=FILE"));
+  return absl::InvalidArgumentError(base::str_cat("several nets lie beside ",
+                                                  weights.filename().string(), " (", names(nets),
+                                                  "); name yours with option prototxt=FILE"));
 }
 
 }  // namespace
@@ -258,8 +259,8 @@ base::Result<ModelFiles> find_files(const std::string& file, const tensor::Optio
   if (files.net.empty()) {
     std::vector<fs::path> nets;
     for (const auto& candidate : found.nets) nets.push_back(candidate.first);
-    return absl::InvalidArgumentError(base::str_cat("the folder holds several nets (", names(nets),
-                                                    "); name the file you mean"));
+    return absl::InvalidArgumentError(
+        base::str_cat("the folder holds several nets (", names(nets), "); name the file you mean"));
   }
   SN_ASSIGN(files.weights, weights_for(files.net, found));
   return files;

@@ -1,5 +1,5 @@
-// Which files make a Caffe model: the net's text (.prototxt) and its weights (.caffemodel), known by
-// their content and found by each other's name.
+// Which files make a Caffe model: the net's text (.prototxt) and its weights (.caffemodel), known
+// by their content and found by each other's name.
 #pragma once
 
 #include <string>
@@ -19,9 +19,9 @@ struct ModelFiles {
   std::string net;
   std::string weights;  // "" = there are none
 };
-// Both files of the model that `file` (as find_model returned it) belongs to. Options `prototxt` and
-// `weights` name them, relative to the folder. Refuses, with what is missing: weights without a net,
-// and a choice that can't be made. A net without weights is left to the conversion.
+// Both files of the model that `file` (as find_model returned it) belongs to. Options `prototxt`
+// and `weights` name them, relative to the folder. Refuses, with what is missing: weights without a
+// net, and a choice that can't be made. A net without weights is left to the conversion.
 base::Result<ModelFiles> find_files(const std::string& file, const tensor::Options& options);
 
 }  // namespace supernova::import::caffe

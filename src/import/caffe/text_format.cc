@@ -9,9 +9,7 @@ constexpr int kMaxDepth = 64;
 constexpr size_t kMaxText = size_t{16} << 20U;
 constexpr size_t kShown = 30;
 
-bool is_word_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_word(char c) { return is_word_start(c) || is_digit(c); }
 // What may stand in a number or bare word after its first character.
@@ -52,9 +50,7 @@ class Parser {
     }
   }
 
-  TextPosition here() const {
-    return {line_, static_cast<uint32_t>(at_ - line_start_) + 1};
-  }
+  TextPosition here() const { return {line_, static_cast<uint32_t>(at_ - line_start_) + 1}; }
 
   base::Status error(std::string_view reason) const {
     return absl::InvalidArgumentError(base::str_cat(to_string(here()), ": ", reason));

@@ -249,8 +249,8 @@ base::Result<LayerParts> read_layer(Place place, bool old) {
     if (!old && fields.number() == 2) parts.type = fields.view();
     if (fields.number() == blobs) {
       if (parts.blobs.size() == kMaxBlobs) {
-        return absl::InvalidArgumentError(base::str_cat(
-            "layer '", parts.name.substr(0, 60), "' has more than ", kMaxBlobs, " blobs"));
+        return absl::InvalidArgumentError(base::str_cat("layer '", parts.name.substr(0, 60),
+                                                        "' has more than ", kMaxBlobs, " blobs"));
       }
       parts.blobs.push_back(fields.place());
     }
@@ -276,8 +276,8 @@ base::Status add_layer(Place place, bool old, const std::shared_ptr<const void>&
     base::Result<graph::Constant> constant =
         blob.ok() ? make_constant(*blob, owner) : base::Result<graph::Constant>(blob.status());
     if (!constant.ok()) {
-      return base::annotate(constant.status(), base::str_cat("layer '", parts.name.substr(0, 60),
-                                                             "', blob ", i));
+      return base::annotate(constant.status(),
+                            base::str_cat("layer '", parts.name.substr(0, 60), "', blob ", i));
     }
     layer.blobs.push_back(*std::move(constant));
   }

@@ -15,7 +15,7 @@
 namespace supernova::import::caffe {
 
 struct LayerWeights {
-  std::string type;                      // in the newer form's words; "" = not said
+  std::string type;                    // in the newer form's words; "" = not said
   std::vector<graph::Constant> blobs;  // FP32, views into the file wherever it holds such
 };
 

@@ -1,5 +1,5 @@
-// Layers that treat every element alike. Formulas: Caffe's *_layer.cpp; ReLU6, HardSwish, HardSigmoid
-// and Mish as the forks that have them.
+// Layers that treat every element alike. Formulas: Caffe's *_layer.cpp; ReLU6, HardSwish,
+// HardSigmoid and Mish as the forks that have them.
 #include <cmath>
 
 #include "import/caffe/ops.h"
@@ -28,11 +28,11 @@ Value* affine(LayerContext& ctx, Value* x, double scale, double shift) {
 Value* filled_like(LayerContext& ctx, Value* x, double value) {
   const auto shape = graph::constant_dims(x->dims());
   if (shape) {
-    return ctx.build.op("Expand", {ctx.build.scalar(static_cast<float>(value)),
-                                   ctx.build.ints(*shape)});
+    return ctx.build.op("Expand",
+                        {ctx.build.scalar(static_cast<float>(value)), ctx.build.ints(*shape)});
   }
-  return ctx.build.op("Expand", {ctx.build.scalar(static_cast<float>(value)),
-                                 ctx.build.op("Shape", {x})});
+  return ctx.build.op("Expand",
+                      {ctx.build.scalar(static_cast<float>(value)), ctx.build.op("Shape", {x})});
 }
 
 Value* relu(LayerContext& ctx, Value* x) {
@@ -119,7 +119,8 @@ Value* relu6(LayerContext& ctx, Value* x) {
 
 Value* clip(LayerContext& ctx, Value* x) {
   const Params params = ctx.params("clip_param");
-  if (ctx.refuse_if(!params.has("min") || !params.has("max"), "needs clip_param with min and max")) {
+  if (ctx.refuse_if(!params.has("min") || !params.has("max"),
+                    "needs clip_param with min and max")) {
     return nullptr;
   }
   return ctx.build.clip(x, static_cast<float>(params.number("min", 0)),

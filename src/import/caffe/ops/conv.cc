@@ -1,5 +1,5 @@
-// Convolution, Deconvolution and InnerProduct. Shapes: Caffe's BaseConvolutionLayer; a convolution's
-// output size is rounded down, as ONNX does.
+// Convolution, Deconvolution and InnerProduct. Shapes: Caffe's BaseConvolutionLayer; a
+// convolution's output size is rounded down, as ONNX does.
 #include <algorithm>
 #include <array>
 
@@ -38,9 +38,8 @@ bool read_extent(LayerContext& ctx, const Params& params, const std::string& nam
     return false;
   }
   const int64_t least = name == "pad" ? 0 : 1;
-  const bool fits = std::all_of(out.begin(), out.end(), [&](int64_t size) {
-    return size >= least && size <= kMaxExtent;
-  });
+  const bool fits = std::all_of(out.begin(), out.end(),
+                                [&](int64_t size) { return size >= least && size <= kMaxExtent; });
   return !ctx.refuse_if(!fits, base::str_cat(flat_name, " is ", base::str_join(out, ", ")));
 }
 
@@ -130,8 +129,7 @@ void convolve(LayerContext& ctx, bool transposed, bool depthwise) {
       !read_window(ctx, params, ctx.bottoms[0]->rank() - 2, window)) {
     return;
   }
-  if (transposed ? !check_deconvolution_size(ctx, window, channels.out)
-                 : !check_fit(ctx, window)) {
+  if (transposed ? !check_deconvolution_size(ctx, window, channels.out) : !check_fit(ctx, window)) {
     return;
   }
   Sizes weight_shape = transposed ? Sizes{channels.in, channels.out / channels.group}
@@ -169,8 +167,7 @@ void inner_product(LayerContext& ctx) {
   const Sizes shape = transpose ? Sizes{inputs, outputs} : Sizes{outputs, inputs};
   const auto weights = ctx.blob_or_filler(0, shape, params.message("weight_filler"));
   if (!weights) return;
-  std::vector<Value*> operands{nullptr,
-                               ctx.build.constant(*weights, ctx.layer.name + ".weight")};
+  std::vector<Value*> operands{nullptr, ctx.build.constant(*weights, ctx.layer.name + ".weight")};
   if (params.flag("bias_term", true)) {
     const auto bias = ctx.blob_or_filler(1, {outputs}, params.message("bias_filler"), 0.0F);
     if (!bias) return;
@@ -190,13 +187,15 @@ void inner_product(LayerContext& ctx) {
 }  // namespace
 
 void register_conv(OpTable& table) {
-  table.add("Convolution", [](LayerContext& ctx) { convolve(ctx, false, false); },
-            "axis other than 1 is refused");
+  table.add(
+      "Convolution", [](LayerContext& ctx) { convolve(ctx, false, false); },
+      "axis other than 1 is refused");
   for (const char* name : {"DepthwiseConvolution", "ConvolutionDepthwise", "DepthwiseConv"}) {
     table.add(name, [](LayerContext& ctx) { convolve(ctx, false, true); });
   }
-  table.add("Deconvolution", [](LayerContext& ctx) { convolve(ctx, true, false); },
-            "axis other than 1 is refused");
+  table.add(
+      "Deconvolution", [](LayerContext& ctx) { convolve(ctx, true, false); },
+      "axis other than 1 is refused");
   table.add("InnerProduct", inner_product);
 }
 

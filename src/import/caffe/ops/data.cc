@@ -11,10 +11,9 @@ void nothing(LayerContext&) {}
 void register_data(OpTable& table) {
   table.add("Silence", nothing);
   const char* const notes = "left out: it needs labels, which are not there at use";
-  for (const char* name :
-       {"Accuracy", "ContrastiveLoss", "EuclideanLoss", "HingeLoss", "InfogainLoss",
-        "MultinomialLogisticLoss", "SigmoidCrossEntropyLoss", "MultiBoxLoss", "SmoothL1Loss",
-        "CenterLoss", "DetectionEvaluate"}) {
+  for (const char* name : {"Accuracy", "ContrastiveLoss", "EuclideanLoss", "HingeLoss",
+                           "InfogainLoss", "MultinomialLogisticLoss", "SigmoidCrossEntropyLoss",
+                           "MultiBoxLoss", "SmoothL1Loss", "CenterLoss", "DetectionEvaluate"}) {
     table.add(name, nothing, notes);
   }
 }

@@ -26,9 +26,8 @@ std::vector<float> aspect_ratios(const Params& params) {
   std::vector<float> ratios{1.0F};
   const bool flip = params.flag("flip", true);
   for (const float ratio : params.numbers("aspect_ratio")) {
-    const bool known = std::any_of(ratios.begin(), ratios.end(), [&](float other) {
-      return std::fabs(ratio - other) < 1e-6;
-    });
+    const bool known = std::any_of(ratios.begin(), ratios.end(),
+                                   [&](float other) { return std::fabs(ratio - other) < 1e-6; });
     if (known) continue;
     ratios.push_back(ratio);
     if (flip) ratios.push_back(1.0F / ratio);
@@ -53,7 +52,8 @@ bool read_boxes(LayerContext& ctx, const Params& params, PriorBoxes& out) {
               least.size() * ratios.size() < 10000;
   for (const float ratio : ratios) fits = fits && ratio > 0;
   for (size_t i = 0; fits && i < least.size(); ++i) {
-    fits = least[i] > 0 && least[i] < 1e6 && (most.empty() || (most[i] > least[i] && most[i] < 1e6));
+    fits =
+        least[i] > 0 && least[i] < 1e6 && (most.empty() || (most[i] > least[i] && most[i] < 1e6));
   }
   if (ctx.refuse_if(!fits, "needs sizes above zero, and a max_size above each min_size")) {
     return false;
@@ -178,7 +178,8 @@ bool read_detection(LayerContext& ctx, Detection& out) {
   if (ctx.refuse_if(nms.number("eta", 1) != 1, "eta other than 1 is not supported") ||
       ctx.refuse_if(!(out.nms_threshold >= 0), "nms_threshold is negative") ||
       ctx.refuse_if(!params.flag("normalized_bbox", true), "boxes in pixels are not supported") ||
-      ctx.refuse_if(out.keep == 0 || out.keep > 1000000, base::str_cat("keep_top_k is ", out.keep)) ||
+      ctx.refuse_if(out.keep == 0 || out.keep > 1000000,
+                    base::str_cat("keep_top_k is ", out.keep)) ||
       ctx.refuse_if(out.classes < 1 || out.classes > 100000,
                     base::str_cat("num_classes is ", out.classes))) {
     return false;
@@ -211,10 +212,10 @@ bool check_bottoms(LayerContext& ctx, Detection& out) {
   const bool fits = prior_count % 8 == 0 &&
                     count_of(*loc) == boxes * 4 * (out.shared ? 1 : out.classes) &&
                     count_of(*conf) == boxes * out.classes;
-  return !ctx.refuse_if(!fits, base::str_cat("its bottoms have shapes ",
-                                             graph::to_string(ctx.bottoms[0]->dims()), ", ",
-                                             graph::to_string(ctx.bottoms[1]->dims()), " and ",
-                                             graph::to_string(ctx.bottoms[2]->dims())));
+  return !ctx.refuse_if(
+      !fits, base::str_cat("its bottoms have shapes ", graph::to_string(ctx.bottoms[0]->dims()),
+                           ", ", graph::to_string(ctx.bottoms[1]->dims()), " and ",
+                           graph::to_string(ctx.bottoms[2]->dims())));
 }
 
 using Corners = std::array<Value*, 4>;  // xmin, ymin, xmax, ymax, each [..., 1]
@@ -273,7 +274,8 @@ Value* decoded(LayerContext& ctx, const Detection& in) {
   return b.concat({out[0], out[1], out[2], out[3]}, 3);
 }
 
-// One image's candidates: boxes [sets, n, 4] and scores [sets, classes of a set, n], in ONNX's form.
+// One image's candidates: boxes [sets, n, 4] and scores [sets, classes of a set, n], in ONNX's
+// form.
 struct Candidates {
   Value* boxes = nullptr;
   Value* scores = nullptr;
@@ -287,17 +289,16 @@ Candidates candidates_of(LayerContext& ctx, const Detection& in, Value* boxes, V
   const auto labels = static_cast<int64_t>(in.labels.size());
   Candidates out{boxes, nullptr, in.shared ? 1 : labels, in.priors};
   if (in.top_k < 0 || in.top_k >= in.priors) {
-    out.scores = b.reshape(scores, in.shared ? Dims{1, labels, in.priors}
-                                             : Dims{labels, 1, in.priors});
+    out.scores =
+        b.reshape(scores, in.shared ? Dims{1, labels, in.priors} : Dims{labels, 1, in.priors});
     return out;
   }
   // The best top_k of each class, each class with its boxes from here on.
   out.count = std::max<int64_t>(in.top_k, 1);
   out.sets = labels;
-  const auto best = b.op_outputs("TopK", {scores, b.ints({out.count})},
-                                 {{"axis", int64_t{1}}, {"largest", int64_t{1}},
-                                  {"sorted", int64_t{1}}},
-                                 2);
+  const auto best =
+      b.op_outputs("TopK", {scores, b.ints({out.count})},
+                   {{"axis", int64_t{1}}, {"largest", int64_t{1}}, {"sorted", int64_t{1}}}, 2);
   Value* index = best[1];
   if (!in.shared) {
     std::vector<int64_t> starts;
@@ -326,14 +327,12 @@ Value* column(LayerContext& ctx, Value* selected, int64_t which) {
 Value* best_rows(LayerContext& ctx, Value* rows, Value* scores, int64_t keep) {
   auto& b = ctx.build;
   Value* count = b.op("Min", {b.op("Shape", {scores}), b.ints({keep})});
-  const auto best = b.op_outputs("TopK", {scores, count},
-                                 {{"axis", int64_t{0}}, {"largest", int64_t{1}},
-                                  {"sorted", int64_t{1}}},
-                                 2);
-  const auto ordered = b.op_outputs("TopK", {best[1], count},
-                                    {{"axis", int64_t{0}}, {"largest", int64_t{0}},
-                                     {"sorted", int64_t{1}}},
-                                    2);
+  const auto best =
+      b.op_outputs("TopK", {scores, count},
+                   {{"axis", int64_t{0}}, {"largest", int64_t{1}}, {"sorted", int64_t{1}}}, 2);
+  const auto ordered =
+      b.op_outputs("TopK", {best[1], count},
+                   {{"axis", int64_t{0}}, {"largest", int64_t{0}}, {"sorted", int64_t{1}}}, 2);
   return b.gather(rows, ordered[0], 0);
 }
 
@@ -342,9 +341,9 @@ Value* image_rows(LayerContext& ctx, const Detection& in, int64_t image, Value* 
                   Value* scores) {
   auto& b = ctx.build;
   const Candidates from = candidates_of(ctx, in, boxes, scores);
-  std::vector<Value*> operands{
-      without_negative_extent(ctx, in, from.boxes), from.scores, b.scalar(from.count),
-      b.scalar(static_cast<float>(std::min(in.nms_threshold, 1.0)))};
+  std::vector<Value*> operands{without_negative_extent(ctx, in, from.boxes), from.scores,
+                               b.scalar(from.count),
+                               b.scalar(static_cast<float>(std::min(in.nms_threshold, 1.0)))};
   if (in.confidence) operands.push_back(b.scalar(static_cast<float>(*in.confidence)));
   Value* selected = b.op("NonMaxSuppression", operands, {{"center_point_box", int64_t{0}}});
   if (ctx.failed()) return selected;
@@ -359,9 +358,8 @@ Value* image_rows(LayerContext& ctx, const Detection& in, int64_t image, Value* 
   Value* name = b.gather(b.constant(Constant::floats({labels}, names)), label, 0);
   Value* number = b.mul(name, b.scalar(0.0F));
   if (image != 0) number = b.add(number, b.scalar(static_cast<float>(image)));
-  Value* rows = b.concat({b.unsqueeze(number, {1}), b.unsqueeze(name, {1}),
-                          b.unsqueeze(score, {1}), corners},
-                         1);
+  Value* rows = b.concat(
+      {b.unsqueeze(number, {1}), b.unsqueeze(name, {1}), b.unsqueeze(score, {1}), corners}, 1);
   return in.keep > 0 ? best_rows(ctx, rows, score, in.keep) : rows;
 }
 
@@ -435,10 +433,10 @@ void roi_pooling(LayerContext& ctx) {
   }
   Value* rois = ctx.bottoms[1];
   if (rois->rank() != 2) rois = ctx.build.reshape(rois, Dims{rois->dims()[0], 5});
-  ctx.give(ctx.build.op(
-      "MaxRoiPool", {ctx.bottoms[0], rois},
-      {{"pooled_shape", Sizes{height, width}},
-       {"spatial_scale", static_cast<float>(params.number("spatial_scale", 1))}}));
+  ctx.give(
+      ctx.build.op("MaxRoiPool", {ctx.bottoms[0], rois},
+                   {{"pooled_shape", Sizes{height, width}},
+                    {"spatial_scale", static_cast<float>(params.number("spatial_scale", 1))}}));
 }
 
 }  // namespace
@@ -446,9 +444,10 @@ void roi_pooling(LayerContext& ctx) {
 void register_detection(OpTable& table) {
   table.add("PriorBox", prior_box, "fixed_size and density of other forks are refused");
   table.add("PriorBoxClustered", prior_box);
-  table.add("DetectionOutput", detection_output,
-            "eta other than 1 and boxes in pixels are refused; with keep_top_k the result has that "
-            "many rows, those without a detection all zero (option detections=exact: no such rows)");
+  table.add(
+      "DetectionOutput", detection_output,
+      "eta other than 1 and boxes in pixels are refused; with keep_top_k the result has that "
+      "many rows, those without a detection all zero (option detections=exact: no such rows)");
   table.add("ROIPooling", roi_pooling);
 }
 

@@ -8,10 +8,10 @@ namespace {
 
 bool same_shapes(LayerContext& ctx) {
   for (const Value* bottom : ctx.bottoms) {
-    if (ctx.refuse_if(!(bottom->dims() == ctx.bottoms[0]->dims()),
-                      base::str_cat("its bottoms have shapes ",
-                                    graph::to_string(ctx.bottoms[0]->dims()), " and ",
-                                    graph::to_string(bottom->dims())))) {
+    if (ctx.refuse_if(
+            !(bottom->dims() == ctx.bottoms[0]->dims()),
+            base::str_cat("its bottoms have shapes ", graph::to_string(ctx.bottoms[0]->dims()),
+                          " and ", graph::to_string(bottom->dims())))) {
       return false;
     }
   }

@@ -26,8 +26,7 @@ Value* normalised_by_batch(LayerContext& ctx, Value* x, float eps) {
     if (i != 1) axes.push_back(static_cast<int64_t>(i));
   }
   Value* centred = ctx.build.sub(x, ctx.build.reduce("ReduceMean", x, axes, true));
-  Value* variance =
-      ctx.build.reduce("ReduceMean", ctx.build.mul(centred, centred), axes, true);
+  Value* variance = ctx.build.reduce("ReduceMean", ctx.build.mul(centred, centred), axes, true);
   Value* deviation = ctx.build.op("Sqrt", {ctx.build.add(variance, ctx.build.scalar(eps))});
   return ctx.build.div(centred, deviation);
 }
@@ -145,9 +144,8 @@ Value* second_bottom(LayerContext& ctx, size_t axis) {
   }
   for (size_t i = 0; i < y->rank(); ++i) {
     const bool fits = y->dims()[i] == x->dims()[axis + i] || y->dims()[i] == Dim(1);
-    if (ctx.refuse_if(!fits,
-                      base::str_cat("its bottoms have shapes ", graph::to_string(x->dims()),
-                                    " and ", graph::to_string(y->dims())))) {
+    if (ctx.refuse_if(!fits, base::str_cat("its bottoms have shapes ", graph::to_string(x->dims()),
+                                           " and ", graph::to_string(y->dims())))) {
       return nullptr;
     }
   }
@@ -171,8 +169,8 @@ void scale(LayerContext& ctx) {
     if (factor != nullptr) ctx.give(ctx.build.mul(x, factor));
     return;
   }
-  const auto span = two ? ctx.sizes(ctx.bottoms[1])
-                        : spanned(ctx, x, *axis, params.integer("num_axes", 1));
+  const auto span =
+      two ? ctx.sizes(ctx.bottoms[1]) : spanned(ctx, x, *axis, params.integer("num_axes", 1));
   std::optional<Constant> bias;
   if (!span) return;
   if (has_bias) {
@@ -186,8 +184,8 @@ void scale(LayerContext& ctx) {
   } else {
     const auto weight = ctx.blob_or_filler(0, *span, params.message("filler"), 1.0F);
     if (!weight) return;
-    Value* joined = *axis == 1 && span->size() == 1 ? joined_with_batch_norm(ctx, x, *weight, bias)
-                                                    : nullptr;
+    Value* joined =
+        *axis == 1 && span->size() == 1 ? joined_with_batch_norm(ctx, x, *weight, bias) : nullptr;
     if (joined != nullptr) {
       ctx.give(joined);
       return;
@@ -195,9 +193,9 @@ void scale(LayerContext& ctx) {
     factor = ctx.build.constant(weight->reshaped(stretched(x, *axis, *span)));
   }
   Value* scaled = ctx.build.mul(x, factor);
-  ctx.give(bias ? ctx.build.add(scaled, ctx.build.constant(
-                                            bias->reshaped(stretched(x, *axis, *span))))
-                : scaled);
+  ctx.give(
+      bias ? ctx.build.add(scaled, ctx.build.constant(bias->reshaped(stretched(x, *axis, *span))))
+           : scaled);
 }
 
 void bias(LayerContext& ctx) {
@@ -232,8 +230,8 @@ void lrn(LayerContext& ctx) {
   }
   if (params.choice("norm_region", {"ACROSS_CHANNELS", "WITHIN_CHANNEL"}, "ACROSS_CHANNELS") ==
       "ACROSS_CHANNELS") {
-    ctx.give(ctx.build.op("LRN", {x},
-                          {{"size", size}, {"alpha", alpha}, {"beta", beta}, {"bias", k}}));
+    ctx.give(
+        ctx.build.op("LRN", {x}, {{"size", size}, {"alpha", alpha}, {"beta", beta}, {"bias", k}}));
     return;
   }
   const auto sizes = ctx.sizes(x, 2);
@@ -242,8 +240,7 @@ void lrn(LayerContext& ctx) {
   const PoolAxes axes{PoolAxis{(*sizes)[0], size, 1, pad, (*sizes)[0]},
                       PoolAxis{(*sizes)[1], size, 1, pad, (*sizes)[1]}};
   Value* mean = average_pool(ctx, ctx.build.mul(x, x), axes);
-  Value* base = ctx.build.add(ctx.build.mul(mean, ctx.build.scalar(alpha)),
-                              ctx.build.scalar(1.0F));
+  Value* base = ctx.build.add(ctx.build.mul(mean, ctx.build.scalar(alpha)), ctx.build.scalar(1.0F));
   ctx.give(ctx.build.mul(x, ctx.build.op("Pow", {base, ctx.build.scalar(-beta)})));
 }
 
@@ -278,8 +275,8 @@ void normalize(LayerContext& ctx) {
   const auto channels = ctx.size(x, 1);
   if (!channels) return;
   const bool shared = params.flag("channel_shared", true);
-  const auto weight = ctx.blob_or_filler(0, {shared ? 1 : *channels},
-                                         params.message("scale_filler"), 1.0F);
+  const auto weight =
+      ctx.blob_or_filler(0, {shared ? 1 : *channels}, params.message("scale_filler"), 1.0F);
   if (!weight) return;
   Sizes axes{1};
   if (params.flag("across_spatial", true)) {
@@ -299,7 +296,8 @@ void l2_normalization(LayerContext& ctx) {
   Value* x = ctx.bottoms[0];
   Sizes axes;
   for (size_t i = 1; i < x->rank(); ++i) axes.push_back(static_cast<int64_t>(i));
-  Value* norm = ctx.build.op("Sqrt", {ctx.build.reduce("ReduceSum", ctx.build.mul(x, x), axes, true)});
+  Value* norm =
+      ctx.build.op("Sqrt", {ctx.build.reduce("ReduceSum", ctx.build.mul(x, x), axes, true)});
   ctx.give(ctx.build.div(x, norm));
 }
 

@@ -1,8 +1,8 @@
-// Pooling and what is made of it: SPP, WITHIN_CHANNEL sums, un-pooling. Caffe rounds sizes up, drops
-// a last window that would start in the padding, and divides an average by the part of the window
-// that lies in the padded image; ONNX's own rounding is not relied upon: windows are given exact
-// pads. Rules: Caffe's PoolingLayer::Reshape and Forward_cpu; round_mode: BVLC master; ceil_mode:
-// several forks.
+// Pooling and what is made of it: SPP, WITHIN_CHANNEL sums, un-pooling. Caffe rounds sizes up,
+// drops a last window that would start in the padding, and divides an average by the part of the
+// window that lies in the padded image; ONNX's own rounding is not relied upon: windows are given
+// exact pads. Rules: Caffe's PoolingLayer::Reshape and Forward_cpu; round_mode: BVLC master;
+// ceil_mode: several forks.
 #include "import/caffe/ops/pooling.h"
 
 #include <algorithm>
@@ -21,9 +21,8 @@ bool read_pair(LayerContext& ctx, const Params& params, const std::string& name,
   const int64_t both = params.integer(both_name, otherwise);
   out = {params.integer(name + "_h", both), params.integer(name + "_w", both)};
   const int64_t least = name == "pad" ? 0 : 1;
-  const bool fits = std::all_of(out.begin(), out.end(), [&](int64_t size) {
-    return size >= least && size <= kMaxExtent;
-  });
+  const bool fits = std::all_of(out.begin(), out.end(),
+                                [&](int64_t size) { return size >= least && size <= kMaxExtent; });
   return !ctx.refuse_if(!fits, base::str_cat(both_name, " is ", out[0], ", ", out[1]));
 }
 
@@ -57,12 +56,9 @@ graph::Attributes window_attributes(const PoolAxes& axes, bool with_pads) {
 
 // The image with its border, where the windows' pads are larger than an operator takes.
 Value* padded(LayerContext& ctx, Value* x, const PoolAxes& axes, float value) {
-  return ctx.build.pad(x,
-                       {{0, 0},
-                        {0, 0},
-                        {axes[0].pad, pad_after(axes[0])},
-                        {axes[1].pad, pad_after(axes[1])}},
-                       ctx.build.scalar(value));
+  return ctx.build.pad(
+      x, {{0, 0}, {0, 0}, {axes[0].pad, pad_after(axes[0])}, {axes[1].pad, pad_after(axes[1])}},
+      ctx.build.scalar(value));
 }
 
 bool pads_fit(const PoolAxes& axes) {
@@ -139,8 +135,7 @@ void pooling(LayerContext& ctx) {
     return;
   }
   if (ctx.refuse_if(!pads_fit(axes), "a mask of windows outside of the image")) return;
-  const auto both =
-      ctx.build.op_outputs("MaxPool", {x}, window_attributes(axes, true), 2);
+  const auto both = ctx.build.op_outputs("MaxPool", {x}, window_attributes(axes, true), 2);
   ctx.give(both[0]);
   ctx.give(plane_index(ctx, both[1], axes));
 }
@@ -173,10 +168,9 @@ void spp(LayerContext& ctx) {
     parts.push_back(ctx.build.flatten_to_2d(pooled, 1));
   }
   // With one level Caffe hands the pooled image on as it is.
-  ctx.give(parts.size() == 1
-               ? ctx.build.reshape(parts[0], {ctx.bottoms[0]->dims()[0], ctx.bottoms[0]->dims()[1],
-                                              1, 1})
-               : ctx.build.concat(parts, 1));
+  ctx.give(parts.size() == 1 ? ctx.build.reshape(parts[0], {ctx.bottoms[0]->dims()[0],
+                                                            ctx.bottoms[0]->dims()[1], 1, 1})
+                             : ctx.build.concat(parts, 1));
 }
 
 }  // namespace

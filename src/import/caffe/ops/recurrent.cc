@@ -13,9 +13,9 @@ struct Recurrence {
   int64_t streams = 0;
   int64_t hidden = 0;
   bool exposed = false;
-  Value* x = nullptr;       // [steps, streams, features]
-  Value* cont = nullptr;    // [steps, streams]
-  Value* fixed = nullptr;   // [streams, features], null without one
+  Value* x = nullptr;          // [steps, streams, features]
+  Value* cont = nullptr;       // [steps, streams]
+  Value* fixed = nullptr;      // [streams, features], null without one
   std::vector<Value*> states;  // [streams, hidden] each
 };
 
@@ -39,8 +39,8 @@ bool read_recurrence(LayerContext& ctx, size_t state_count, Recurrence& out) {
   out.streams = (*sizes)[1];
   if (ctx.refuse_if(out.hidden < 1 || out.hidden > int64_t{1} << 20U,
                     base::str_cat("num_output is ", out.hidden)) ||
-      ctx.refuse_if(out.steps > kMaxSteps, base::str_cat(out.steps, " steps; at most ", kMaxSteps,
-                                                         " are unrolled")) ||
+      ctx.refuse_if(out.steps > kMaxSteps,
+                    base::str_cat(out.steps, " steps; at most ", kMaxSteps, " are unrolled")) ||
       ctx.refuse_if((*markers)[0] != out.steps || (*markers)[1] != out.streams,
                     "its second bottom does not have the first one's steps and streams")) {
     return false;
@@ -84,9 +84,8 @@ std::vector<Value*> step_inputs(LayerContext& ctx, const Recurrence& in, int64_t
   Value* all = transformed(ctx, matrix_of(ctx, in.x, 2), 0, outputs, 1);
   if (all == nullptr) return {};
   std::vector<Value*> steps =
-      in.steps == 1
-          ? std::vector<Value*>{all}
-          : ctx.build.split(all, 0, Sizes(static_cast<size_t>(in.steps), in.streams));
+      in.steps == 1 ? std::vector<Value*>{all}
+                    : ctx.build.split(all, 0, Sizes(static_cast<size_t>(in.steps), in.streams));
   if (in.fixed == nullptr) return steps;
   Value* fixed = transformed(ctx, matrix_of(ctx, in.fixed, 1), 2, outputs, std::nullopt);
   if (fixed == nullptr) return {};
@@ -122,8 +121,8 @@ void lstm(LayerContext& ctx) {
   Value* c = in.states[1];
   std::vector<Value*> outputs;
   for (size_t t = 0; t < inputs.size() && !ctx.failed(); ++t) {
-    Value* carried = transformed(ctx, ctx.build.mul(h, markers[t]), hidden_blob, 4 * in.hidden,
-                                 std::nullopt);
+    Value* carried =
+        transformed(ctx, ctx.build.mul(h, markers[t]), hidden_blob, 4 * in.hidden, std::nullopt);
     if (carried == nullptr) return;
     // Input, forget and output gates, then the candidate.
     const std::vector<Value*> gates =
@@ -154,8 +153,8 @@ void rnn(LayerContext& ctx) {
   Value* h = in.states[0];
   std::vector<Value*> outputs;
   for (size_t t = 0; t < inputs.size() && !ctx.failed(); ++t) {
-    Value* carried = transformed(ctx, ctx.build.mul(h, markers[t]), hidden_blob, in.hidden,
-                                 std::nullopt);
+    Value* carried =
+        transformed(ctx, ctx.build.mul(h, markers[t]), hidden_blob, in.hidden, std::nullopt);
     if (carried == nullptr) return;
     h = ctx.build.op("Tanh", {ctx.build.add(carried, inputs[t])});
     Value* out = transformed(ctx, h, hidden_blob + 1, in.hidden, hidden_blob + 2);

@@ -1,6 +1,6 @@
-// Layers that change an image's size: Interp (DeepLab, PSPNet: bilinear, corners on corners) and the
-// two layers called Upsample: un-pooling by the mask of a MAX Pooling (SegNet, ENet), and repeated
-// pixels.
+// Layers that change an image's size: Interp (DeepLab, PSPNet: bilinear, corners on corners) and
+// the two layers called Upsample: un-pooling by the mask of a MAX Pooling (SegNet, ENet), and
+// repeated pixels.
 #include "import/caffe/ops.h"
 
 namespace supernova::import::caffe {

@@ -11,9 +11,9 @@ constexpr int64_t kMaxTiles = int64_t{1} << 20U;
 void concat(LayerContext& ctx) {
   if (!ctx.need_bottoms(1, 10000)) return;
   const Params params = ctx.params("concat_param");
-  const auto axis = ctx.axis_of(
-      ctx.bottoms[0], params.has("concat_dim") ? params.integer("concat_dim", 1)
-                                               : params.integer("axis", 1));
+  const auto axis =
+      ctx.axis_of(ctx.bottoms[0], params.has("concat_dim") ? params.integer("concat_dim", 1)
+                                                           : params.integer("axis", 1));
   if (!axis) return;
   for (const Value* bottom : ctx.bottoms) {
     bool fits = bottom->rank() == ctx.bottoms[0]->rank();
@@ -26,9 +26,8 @@ void concat(LayerContext& ctx) {
       return;
     }
   }
-  ctx.give(ctx.bottoms.size() == 1
-               ? ctx.bottoms[0]
-               : ctx.build.concat(ctx.bottoms, static_cast<int64_t>(*axis)));
+  ctx.give(ctx.bottoms.size() == 1 ? ctx.bottoms[0]
+                                   : ctx.build.concat(ctx.bottoms, static_cast<int64_t>(*axis)));
 }
 
 // Sizes of the parts from slice_point, or equal ones.
@@ -62,8 +61,8 @@ void slice(LayerContext& ctx) {
   if (!ctx.need_bottoms(1, 1)) return;
   Value* x = ctx.bottoms[0];
   const Params params = ctx.params("slice_param");
-  const auto axis = ctx.axis_of(x, params.has("slice_dim") ? params.integer("slice_dim", 1)
-                                                           : params.integer("axis", 1));
+  const auto axis = ctx.axis_of(
+      x, params.has("slice_dim") ? params.integer("slice_dim", 1) : params.integer("axis", 1));
   const auto size = axis ? ctx.size(x, *axis) : std::nullopt;
   if (!size) return;
   const auto parts = slice_parts(ctx, params, *size);
@@ -95,8 +94,8 @@ void flatten(LayerContext& ctx) {
   if (!end || ctx.refuse_if(*end < *start, "end_axis lies before axis")) return;
   const auto begin = x->dims().begin();
   Dims shape(begin, begin + static_cast<int64_t>(*start));
-  shape.push_back(graph::product(Dims(begin + static_cast<int64_t>(*start),
-                                      begin + static_cast<int64_t>(*end) + 1)));
+  shape.push_back(graph::product(
+      Dims(begin + static_cast<int64_t>(*start), begin + static_cast<int64_t>(*end) + 1)));
   shape.insert(shape.end(), begin + static_cast<int64_t>(*end) + 1, x->dims().end());
   ctx.give(ctx.build.reshape(x, shape));
 }
@@ -135,8 +134,8 @@ void reshape(LayerContext& ctx) {
   std::optional<size_t> inferred;
   for (size_t i = 0; i < plan.dims.size(); ++i) {
     const int64_t size = plan.dims[i];
-    if (size == 0 && ctx.refuse_if(plan.start + i >= old.size(),
-                                   "dim: 0 stands where its bottom has no axis")) {
+    if (size == 0 &&
+        ctx.refuse_if(plan.start + i >= old.size(), "dim: 0 stands where its bottom has no axis")) {
       return;
     }
     if (size == -1 && ctx.refuse_if(inferred.has_value(), "has dim: -1 twice")) return;
@@ -153,9 +152,8 @@ void reshape(LayerContext& ctx) {
       return;
     }
     shape[*inferred] = *rest;
-  } else if (ctx.refuse_if(!(total == given),
-                           base::str_cat("can't make ", graph::to_string(old), " into ",
-                                         graph::to_string(shape)))) {
+  } else if (ctx.refuse_if(!(total == given), base::str_cat("can't make ", graph::to_string(old),
+                                                            " into ", graph::to_string(shape)))) {
     return;
   }
   ctx.give(ctx.build.reshape(x, shape));
@@ -169,9 +167,9 @@ void permute(LayerContext& ctx) {
   for (int64_t axis = 0; axis < rank; ++axis) {  // those not named keep their order behind
     if (std::find(order.begin(), order.end(), axis) == order.end()) order.push_back(axis);
   }
-  if (ctx.refuse_if(static_cast<int64_t>(order.size()) != rank,
-                    base::str_cat("order ", base::str_join(order, ", "),
-                                  " is not one of ", rank, " axes"))) {
+  if (ctx.refuse_if(
+          static_cast<int64_t>(order.size()) != rank,
+          base::str_cat("order ", base::str_join(order, ", "), " is not one of ", rank, " axes"))) {
     return;
   }
   ctx.give(ctx.build.transpose(x, order));
@@ -198,9 +196,9 @@ void crop(LayerContext& ctx) {
     if (offset == 0 && x->dims()[i] == like->dims()[i]) continue;
     const auto have = ctx.size(x, i);
     const auto want = have ? ctx.size(like, i) : std::nullopt;
-    if (!want || ctx.refuse_if(offset < 0 || offset > *have - *want,
-                               base::str_cat("can't take ", *want, " of ", *have, " from ", offset,
-                                             " on"))) {
+    if (!want || ctx.refuse_if(
+                     offset < 0 || offset > *have - *want,
+                     base::str_cat("can't take ", *want, " of ", *have, " from ", offset, " on"))) {
       return;
     }
     starts.push_back(offset);
@@ -247,16 +245,15 @@ void reduction(LayerContext& ctx) {
 // Indices (as numbers of the blob's type) and values of the largest elements along an axis.
 std::pair<Value*, Value*> largest(LayerContext& ctx, Value* x, int64_t axis, int64_t count) {
   if (count == 1) {  // of equal ones Caffe takes the last
-    Value* index = ctx.build.op("ArgMax", {x}, {{"axis", axis},
-                                                {"keepdims", int64_t{1}},
-                                                {"select_last_index", int64_t{1}}});
+    Value* index =
+        ctx.build.op("ArgMax", {x},
+                     {{"axis", axis}, {"keepdims", int64_t{1}}, {"select_last_index", int64_t{1}}});
     return {ctx.build.cast(index, tensor::DataType::kFp32),
             ctx.build.reduce("ReduceMax", x, {axis}, true)};
   }
-  const auto both = ctx.build.op_outputs("TopK", {x, ctx.build.ints({count})},
-                                         {{"axis", axis}, {"largest", int64_t{1}},
-                                          {"sorted", int64_t{1}}},
-                                         2);
+  const auto both =
+      ctx.build.op_outputs("TopK", {x, ctx.build.ints({count})},
+                           {{"axis", axis}, {"largest", int64_t{1}}, {"sorted", int64_t{1}}}, 2);
   return {ctx.build.cast(both[1], tensor::DataType::kFp32), both[0]};
 }
 
@@ -331,8 +328,7 @@ void shuffle_channel(LayerContext& ctx) {
     return;
   }
   const Dims& dims = x->dims();
-  Value* grouped =
-      ctx.build.reshape(x, Dims{dims[0], group, *channels / group, dims[2], dims[3]});
+  Value* grouped = ctx.build.reshape(x, Dims{dims[0], group, *channels / group, dims[2], dims[3]});
   ctx.give(ctx.build.reshape(ctx.build.transpose(grouped, {0, 2, 1, 3, 4}), dims));
 }
 
