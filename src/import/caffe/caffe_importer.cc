@@ -64,7 +64,6 @@ base::Result<Converted> convert_best(const Net& net, const Weights* weights,
 void describe(const Net& net, const std::optional<Weights>& weights,
               tensor::ModelDescription& out) {
   out.format = "caffe";
-  out.producer = net.name.substr(0, 200);
   out.version = net.old_layers ? "V1 (layers)" : "V2 (layer)";
   for (const Layer& layer : net.layers) ++out.operators[layer.type];
   if (!weights) return;
