@@ -4,8 +4,8 @@
 //   batch=fixed         keeps the first axis as declared; without it, it may vary where the net
 //                       treats items apart
 //   stages              "deploy": which stages' layers to take
-//   detections=exact    DetectionOutput gives only what it found, as Caffe does; without it, always
-//                       keep_top_k rows, the rest zero
+//   detections=exact    DetectionOutput gives what it found, by class, as Caffe does; without it
+//                       always keep_top_k rows per image, the best one first, the rest zero
 // Stateless and thread-safe.
 #pragma once
 

@@ -160,7 +160,8 @@ struct Detection {
   int64_t top_k = -1;
   int64_t keep = -1;
   std::optional<double> confidence;
-  Sizes labels;  // without the background
+  bool padded = false;  // always `keep` rows for each image
+  Sizes labels;         // without the background
 };
 
 bool read_detection(LayerContext& ctx, Detection& out) {
@@ -323,17 +324,18 @@ Value* column(LayerContext& ctx, Value* selected, int64_t which) {
   return ctx.build.gather(selected, ctx.build.scalar(which), 1);
 }
 
-// The best `keep` of rows, in the order they have.
-Value* best_rows(LayerContext& ctx, Value* rows, Value* scores, int64_t keep) {
+// The best `keep` of rows: the best one first, or in the order they have.
+Value* best_rows(LayerContext& ctx, Value* rows, Value* scores, int64_t keep, bool by_score) {
   auto& b = ctx.build;
   Value* count = b.op("Min", {b.op("Shape", {scores}), b.ints({keep})});
-  const auto best =
-      b.op_outputs("TopK", {scores, count},
-                   {{"axis", int64_t{0}}, {"largest", int64_t{1}}, {"sorted", int64_t{1}}}, 2);
-  const auto ordered =
-      b.op_outputs("TopK", {best[1], count},
-                   {{"axis", int64_t{0}}, {"largest", int64_t{0}}, {"sorted", int64_t{1}}}, 2);
-  return b.gather(rows, ordered[0], 0);
+  const auto top = [&](Value* of, int64_t largest) {
+    return b.op_outputs(
+        "TopK", {of, count},
+        {{"axis", int64_t{0}}, {"largest", largest}, {"sorted", int64_t{1}}}, 2);
+  };
+  Value* index = top(scores, 1)[1];
+  if (!by_score) index = top(index, 0)[0];
+  return b.gather(rows, index, 0);
 }
 
 // [detections, 7] of one image: image, label, score and corners.
@@ -360,7 +362,7 @@ Value* image_rows(LayerContext& ctx, const Detection& in, int64_t image, Value* 
   if (image != 0) number = b.add(number, b.scalar(static_cast<float>(image)));
   Value* rows = b.concat(
       {b.unsqueeze(number, {1}), b.unsqueeze(name, {1}), b.unsqueeze(score, {1}), corners}, 1);
-  return in.keep > 0 ? best_rows(ctx, rows, score, in.keep) : rows;
+  return in.keep > 0 ? best_rows(ctx, rows, score, in.keep, in.padded) : rows;
 }
 
 // Rows of zero up to a number that is always the same.
@@ -398,6 +400,7 @@ void detection_output(LayerContext& ctx) {
                     "option detections is 'padded' or 'exact'")) {
     return;
   }
+  in.padded = in.keep > 0 && form == "padded";
   const auto labels = static_cast<int64_t>(in.labels.size());
   Value* boxes = decoded(ctx, in);
   Value* scores =
@@ -415,8 +418,8 @@ void detection_output(LayerContext& ctx) {
   }
   if (ctx.failed()) return;
   Value* all = rows.size() == 1 ? rows[0] : b.concat(rows, 0);
-  all = in.keep > 0 && form == "padded" ? padded_rows(ctx, all, in.keep * in.images)
-                                        : with_empty_answer(ctx, all, in.images);
+  all = in.padded ? padded_rows(ctx, all, in.keep * in.images)
+                  : with_empty_answer(ctx, all, in.images);
   ctx.give(b.unsqueeze(all, {0, 1}));
 }
 
