@@ -53,14 +53,12 @@ class Converter {
     for (const NetInput& input : net_.inputs) add_input(input, symbolic_batch);
     for (const Layer& layer : net_.layers) add_layer(layer);
     SN_TRY(build_.finish());
-    std::set<std::string_view> used;
-    size_t outputs = 0;
-    for (const std::string& name : order_) {
-      if (consumed_.contains(name) || !used.insert(name).second) continue;
-      build_.output(blobs_.at(name), name);
-      ++outputs;
+    std::map<size_t, std::string_view> outputs;  // in the order they are made
+    for (const auto& [name, when] : made_) {
+      if (!consumed_.contains(name)) outputs[when] = name;
     }
-    if (outputs == 0) return absl::InvalidArgumentError("the net has no outputs");
+    for (const auto& [when, name] : outputs) build_.output(blobs_.find(name)->second, name);
+    if (outputs.empty()) return absl::InvalidArgumentError("the net has no outputs");
     return absl::OkStatus();
   }
 
@@ -146,8 +144,7 @@ class Converter {
     if (value->name.empty() && value->producer != nullptr) value->name = name;
     blobs_[name] = value;
     consumed_.erase(name);
-    order_.erase(std::remove(order_.begin(), order_.end(), name), order_.end());
-    order_.push_back(name);
+    made_[name] = made_count_++;
   }
 
   static bool any_poison(const LayerContext& ctx) {
@@ -171,7 +168,8 @@ class Converter {
   Value* poison_ = nullptr;
   std::map<std::string, Value*, std::less<>> blobs_;
   std::set<std::string, std::less<>> consumed_;
-  std::vector<std::string> order_;  // blobs in the order they are made
+  std::map<std::string, size_t, std::less<>> made_;  // when each blob was made last
+  size_t made_count_ = 0;
 };
 
 void note_dropped(const Net& net, std::vector<std::string>& notes) {

@@ -9,7 +9,7 @@
 namespace supernova::import::caffe {
 namespace {
 
-constexpr size_t kMaxLayers = 100000;
+constexpr size_t kMaxLayers = 20000;
 
 struct OldType {
   int64_t number;

@@ -18,7 +18,7 @@ using wire::MessageType;
 using wire::Place;
 using wire::WireType;
 
-constexpr size_t kMaxLayers = 100000;
+constexpr size_t kMaxLayers = 20000;
 constexpr size_t kMaxBlobs = 256;  // of one layer
 constexpr size_t kMaxRank = 32;
 
