@@ -101,7 +101,7 @@ TEST_F(BuilderTest, EveryProblemIsNamedAndNoneCausesAnother) {
   const base::Status status = b_.finish();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("2 things can't be imported: Conv2D 'first': "
+              HasSubstr("2 things can't be imported:\nConv2D 'first': "
                         "Conv of 3 channels with weights for 4"));
   EXPECT_THAT(std::string(status.message()), HasSubstr("Strange 'third', 'fourth': is not known"));
 }
