@@ -4,6 +4,7 @@
 #include <new>
 
 #include "import/caffe/convert.h"
+#include "import/caffe/ops.h"
 #include "import/caffe/recognise.h"
 #include "import/graph/passes.h"
 #include "import/graph/write_onnx.h"
@@ -36,7 +37,7 @@ base::Result<std::optional<Weights>> read_weights_file(const std::optional<Conte
 
 bool may_vary(const Net& net, const tensor::Options& options) {
   const auto option = options.find("batch");
-  if (option != options.end() && option->second == "fixed") return false;
+  if (net.fixed_batch || (option != options.end() && option->second == "fixed")) return false;
   return std::all_of(net.inputs.begin(), net.inputs.end(), [&](const NetInput& input) {
     return input.shape.size() > 1 && input.shape[0] == net.inputs[0].shape[0];
   });
@@ -52,13 +53,25 @@ base::Status check_options(const tensor::Options& options) {
 }
 
 // With a batch of any size where every layer treats items apart, else as declared.
-base::Result<Converted> convert_best(const Net& net, const Weights* weights,
-                                     const tensor::Options& options) {
+base::Result<Converted> convert_batched(const Net& net, const Weights* weights,
+                                        const tensor::Options& options) {
   if (!net.inputs.empty() && may_vary(net, options)) {
     auto varying = convert(net, weights, options, true);
     if (varying.ok() && graph::batch_independence(varying->model).independent) return varying;
   }
   return convert(net, weights, options, false);
+}
+
+// With images of any size where the net declares a placeholder and its layers can do it.
+base::Result<Converted> convert_best(const Net& net, const Weights* weights,
+                                     const tensor::Options& options) {
+  Net open = net;
+  open_placeholders(open);
+  if (open.has_open_sizes) {
+    auto out = convert_batched(open, weights, options);
+    if (out.ok()) return out;
+  }
+  return convert_batched(net, weights, options);
 }
 
 void describe(const Net& net, const std::optional<Weights>& weights,
@@ -124,6 +137,8 @@ class CaffeImporter final : public Importer {
     }
     return import_content(net, weights, options);
   }
+
+  std::vector<SupportedOperator> operators() const override { return op_table().supported(); }
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Caffe models, a .prototxt and a .caffemodel, become ONNX. Options:
 //   prototxt, weights   name the other file where it is not found by itself
-//   input_shape         "data:1,3,300,300;im_info:1,3": other input shapes than the net's
+//   input_shape.NAME    "1,3,300,300": another input shape than the net's
 //   batch=fixed         keeps the first axis as declared; without it, it may vary where the net
 //                       treats items apart
 //   stages              "deploy": which stages' layers to take

@@ -64,7 +64,12 @@ class Converter {
 
  private:
   void add_input(const NetInput& input, bool symbolic_batch) {
-    Dims dims = graph::to_dims(input.shape);
+    Dims dims;
+    for (size_t i = 0; i < input.shape.size(); ++i) {
+      // Images that are open have sizes of their own.
+      const std::string axis = i == 2 ? "_height" : i == 3 ? "_width" : base::str_cat("_", i);
+      dims.push_back(input.shape[i] >= 0 ? Dim(input.shape[i]) : Dim::symbol(input.name + axis));
+    }
     if (symbolic_batch) dims[0] = Dim::symbol("batch");
     blobs_[input.name] = build_.input(input.name, graph::Type::of(tensor::DataType::kFp32, dims));
     if (!is_countable(dims)) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "import/caffe/params.h"
+#include "import/input_shapes.h"
 
 namespace supernova::import::caffe {
 namespace {
@@ -218,6 +219,7 @@ base::Status read_layer(const TextField& field, const State& state, base::Status
   layer.tops = params.texts("top");
   layer.text = field.message.get();
   layer.position = field.position;
+  layer.old = old;
   net.old_layers |= old;
   if (layer.type == "Input") return read_input_layer(params, layer, net);
   if (net.layers.size() >= kMaxLayers) {
@@ -227,35 +229,26 @@ base::Status read_layer(const TextField& field, const State& state, base::Status
   return absl::OkStatus();
 }
 
-base::Result<std::vector<int64_t>> parse_shape(std::string_view text) {
-  std::vector<int64_t> shape;
-  while (true) {
-    const size_t end = std::min(text.find(','), text.size());
-    const auto size = parse_integer(text.substr(0, end));
-    if (!size || *size < 1) {
-      return absl::InvalidArgumentError("option input_shape is, for example, data:1,3,224,224");
-    }
-    shape.push_back(*size);
-    if (end == text.size()) return shape;
-    text.remove_prefix(end + 1);
-  }
-}
-
-// The user's own shapes in place of the net's.
-base::Status apply_shapes(std::string_view option, Net& net) {
-  for (const std::string& part : split(option, ';')) {
-    const size_t colon = part.rfind(':');
-    const std::string name = colon == std::string::npos ? "" : part.substr(0, colon);
-    const std::string_view sizes =
-        std::string_view(part).substr(colon == std::string::npos ? 0 : colon + 1);
-    const auto input = std::find_if(net.inputs.begin(), net.inputs.end(), [&](const NetInput& at) {
-      return at.name == name || (name.empty() && net.inputs.size() == 1);
-    });
+// The user's own shapes in place of the net's: Caffe's nets may be reshaped.
+base::Status apply_shapes(const InputShapes& shapes, Net& net) {
+  for (const auto& [name, shape] : shapes) {
+    const auto input = std::find_if(net.inputs.begin(), net.inputs.end(),
+                                    [&](const NetInput& at) { return at.name == name; });
     if (input == net.inputs.end()) {
       return absl::InvalidArgumentError(
-          base::str_cat("option input_shape names '", name, "', which is no input of the net"));
+          base::str_cat("a shape is given for '", name, "', which is no input of the net"));
     }
-    SN_ASSIGN(input->shape, parse_shape(sizes));
+    std::vector<int64_t> sizes = shape;
+    if (!sizes.empty() && sizes[0] == -1) {  // open anyway, where it can be
+      sizes[0] = input->shape.empty() ? 1 : input->shape[0];
+    } else {
+      net.fixed_batch = true;
+    }
+    if (std::find(sizes.begin(), sizes.end(), -1) != sizes.end()) {
+      return absl::InvalidArgumentError(base::str_cat("the shape given for '", name,
+                                                      "' leaves another axis open than the first"));
+    }
+    input->shape = std::move(sizes);
   }
   return absl::OkStatus();
 }
@@ -269,7 +262,7 @@ base::Status check_inputs(const Net& net) {
           ":1,3,224,224"));
     }
     for (const int64_t size : input.shape) {
-      if (size < 1 || size > int64_t{1} << 30U) {
+      if (size == 0 || size < -1 || size > int64_t{1} << 30U) {
         return absl::InvalidArgumentError(
             base::str_cat("input '", input.name, "' has a size of ", size));
       }
@@ -305,6 +298,34 @@ bool is_net(const TextMessage& text) {
   return layers;
 }
 
+namespace {
+
+// A window larger than one that reads this blob: an image is meant.
+bool is_read_by_window(const Net& net, const std::string& blob) {
+  return std::any_of(net.layers.begin(), net.layers.end(), [&](const Layer& layer) {
+    const TextField* params =
+        layer.text->find(layer.type == "Pooling" ? "pooling_param" : "convolution_param");
+    if (params == nullptr || params->kind != TextField::Kind::kMessage ||
+        std::find(layer.bottoms.begin(), layer.bottoms.end(), blob) == layer.bottoms.end()) {
+      return false;
+    }
+    const TextField* kernel = params->message->find("kernel_size");
+    return kernel != nullptr && parse_integer(kernel->text).value_or(1) > 1;
+  });
+}
+
+}  // namespace
+
+void open_placeholders(Net& net) {
+  for (NetInput& input : net.inputs) {
+    const bool placeholder = input.shape.size() == 4 && input.shape[2] == 1 && input.shape[3] == 1;
+    if (!placeholder || !is_read_by_window(net, input.name)) continue;
+    input.shape[2] = -1;
+    input.shape[3] = -1;
+    net.has_open_sizes = true;
+  }
+}
+
 base::Result<Net> read_net(std::shared_ptr<const TextMessage> text,
                            const tensor::Options& options) {
   Net net;
@@ -329,9 +350,8 @@ base::Result<Net> read_net(std::shared_ptr<const TextMessage> text,
     SN_TRY(status);
   }
   SN_TRY(status);
-  if (const auto shapes = options.find("input_shape"); shapes != options.end()) {
-    SN_TRY(apply_shapes(shapes->second, net));
-  }
+  SN_ASSIGN(const InputShapes shapes, input_shapes(options));
+  SN_TRY(apply_shapes(shapes, net));
   SN_TRY(check_inputs(net));
   if (net.layers.empty()) return absl::InvalidArgumentError("the net has no layers");
   return net;

@@ -35,7 +35,7 @@ TEST(CaffeNet, InputsInEveryForm) {
     EXPECT_EQ(net->inputs[0].name, "a");
     EXPECT_THAT(net->inputs[0].shape, ElementsAre(1, 3, 2, 2));
   }
-  const auto own = net_of_text("input: \"a\" " + relu, {{"input_shape", "a:1,3,8,8"}});
+  const auto own = net_of_text("input: \"a\" " + relu, {{"input_shape.a", "1,3,8,8"}});
   ASSERT_TRUE(own.ok()) << own.status();
   EXPECT_THAT(own->inputs[0].shape, ElementsAre(1, 3, 8, 8));
 }
@@ -79,7 +79,7 @@ TEST(CaffeNet, RefusesWhatCannotBe) {
     return net.ok() ? "read" : std::string(base::message(net.status()));
   };
   const std::string relu = "layer { name: \"r\" type: \"ReLU\" bottom: \"a\" top: \"y\" }";
-  EXPECT_THAT(error("input: \"a\" " + relu), HasSubstr("option input_shape=a:"));
+  EXPECT_THAT(error("input: \"a\" " + relu), HasSubstr("option input_shape.a="));
   EXPECT_THAT(error("input: \"a\" input_dim: 1 " + relu), HasSubstr("four per input"));
   EXPECT_THAT(error("input: \"a\" input: \"a\" " + relu), HasSubstr("two inputs named 'a'"));
   EXPECT_THAT(error(input_layer("a", {1, 0}) + relu), HasSubstr("size of 0"));
@@ -88,9 +88,7 @@ TEST(CaffeNet, RefusesWhatCannotBe) {
   EXPECT_THAT(error("layers { name: \"c\" type: NOSUCH }"), HasSubstr("1:26: layer type 'NOSUCH'"));
   EXPECT_THAT(error("layer { name: \"c\" }"), HasSubstr("without a type"));
   EXPECT_THAT(error("name: \"c\""), HasSubstr("no layers"));
-  EXPECT_THAT(error(relu, {{"input_shape", "b:1"}}), HasSubstr("no input of the net"));
-  EXPECT_THAT(error(input_layer("a", {1}) + relu, {{"input_shape", "a:1,x"}}),
-              HasSubstr("for example"));
+  EXPECT_THAT(error(relu, {{"input_shape.b", "1"}}), HasSubstr("no input of the net"));
 }
 
 TEST(CaffeConvert, InPlaceBlobsAndOutputsInTheNetsOrder) {
@@ -124,6 +122,19 @@ TEST(CaffeConvert, ABatchOfAnySizeWhereItemsStayApart) {
   const auto batched =
       run_net(net_of({1, 2}, "Softmax"), {}, {float_tensor("data", {2, 2}, {0, 0, 5, 5})});
   expect_near(numbers(batched), {0.5, 0.5, 0.5, 0.5});
+}
+
+TEST(CaffeConvert, APlaceholderOfOnePixelIsAnImageOfAnySize) {
+  const std::string net =
+      net_of({1, 1, 1, 1}, "Convolution",
+             "convolution_param { num_output: 1 kernel_size: 3 pad: 1 bias_term: "
+             "false }");
+  const std::vector<Trained> weights{{"op", {{{1, 1, 3, 3}, {0, 0, 0, 0, 2, 0, 0, 0, 0}}}}};
+  const auto model = import_net(net, weights);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->description.inputs.at(0).shape, ElementsAre(-1, 1, -1, -1));
+  EXPECT_THAT(numbers(run_net(net, weights, {float_tensor("data", {1, 1, 1, 3}, {1, 2, 3})})),
+              ElementsAre(2, 4, 6));
 }
 
 TEST(CaffeConvert, RefusesWhatCannotBe) {

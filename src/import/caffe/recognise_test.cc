@@ -81,8 +81,7 @@ TEST_F(CaffeFiles, ALoneFileSaysWhatIsMissing) {
   const std::string weights = folder_.write("m.caffemodel", weights_of(1));
   EXPECT_THAT(error(weights), HasSubstr("put the net's description, deploy.prototxt, beside it"));
   std::filesystem::remove(weights);
-  EXPECT_THAT(error(folder_.write("m.prototxt", inner_product())),
-              HasSubstr("InnerProduct (layer 'op')"));
+  EXPECT_THAT(error(folder_.write("m.prototxt", inner_product())), HasSubstr("InnerProduct 'op'"));
   EXPECT_THAT(error(folder()), HasSubstr("no .caffemodel beside the net"));
 }
 

@@ -78,11 +78,11 @@ TEST(CaffeWeights, OtherFilesAreNotWeights) {
   protozero::pbf_writer writer(onnx);
   writer.add_int64(1, 8);
   writer.add_string(2, "maker");
-  writer.add_message(7, "");
+  writer.add_message(7, std::string());
   EXPECT_FALSE(is_weights(onnx));
   std::string graph_def;  // TensorFlow: node, library
-  protozero::pbf_writer(graph_def).add_message(1, "\x0a\x01x");
-  protozero::pbf_writer(graph_def).add_message(2, "");
+  protozero::pbf_writer(graph_def).add_message(1, std::string("\x0a\x01x"));
+  protozero::pbf_writer(graph_def).add_message(2, std::string());
   EXPECT_FALSE(is_weights(graph_def));
 }
 

@@ -50,7 +50,9 @@ bool read_window(LayerContext& ctx, const Params& params, size_t axes, Window& w
   return read_extent(ctx, params, "kernel", "kernel_size", axes, 0, window.kernel) &&
          read_extent(ctx, params, "stride", "stride", axes, 1, window.stride) &&
          read_extent(ctx, params, "pad", "pad", axes, 0, window.pad) &&
-         read_extent(ctx, params, "dilation", "dilation", axes, 1, window.dilation);
+         // DeepLab's fork calls it a hole.
+         read_extent(ctx, params, params.has("hole") || params.has("hole_h") ? "hole" : "dilation",
+                     params.has("hole") ? "hole" : "dilation", axes, 1, window.dilation);
 }
 
 graph::Attributes attributes_of(const Window& window, int64_t group) {

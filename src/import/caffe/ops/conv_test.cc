@@ -89,6 +89,15 @@ TEST(CaffeConvolution, OneLayerMayServeSeveralBottoms) {
   EXPECT_THAT(numbers(got, "y"), ElementsAre(15, 18));
 }
 
+TEST(CaffeConvolution, AHoleIsADilation) {
+  const auto got = run_net(
+      net_of(
+          {1, 1, 1, 3}, "Convolution",
+          "convolution_param { num_output: 1 kernel_h: 1 kernel_w: 2 hole: 2 bias_term: false }"),
+      {{"op", {{{1, 1, 1, 2}, {1, 10}}}}}, {float_tensor("data", {1, 1, 1, 3}, {1, 2, 3})});
+  EXPECT_THAT(numbers(got), ElementsAre(31));
+}
+
 TEST(CaffeConvolution, DepthwiseFormsNeedNoGroup) {
   for (const char* type : {"DepthwiseConvolution", "ConvolutionDepthwise"}) {
     const auto got = run_net(

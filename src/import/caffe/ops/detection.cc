@@ -329,9 +329,8 @@ Value* best_rows(LayerContext& ctx, Value* rows, Value* scores, int64_t keep, bo
   auto& b = ctx.build;
   Value* count = b.op("Min", {b.op("Shape", {scores}), b.ints({keep})});
   const auto top = [&](Value* of, int64_t largest) {
-    return b.op_outputs(
-        "TopK", {of, count},
-        {{"axis", int64_t{0}}, {"largest", largest}, {"sorted", int64_t{1}}}, 2);
+    return b.op_outputs("TopK", {of, count},
+                        {{"axis", int64_t{0}}, {"largest", largest}, {"sorted", int64_t{1}}}, 2);
   };
   Value* index = top(scores, 1)[1];
   if (!by_score) index = top(index, 0)[0];

@@ -67,6 +67,37 @@ bool pads_fit(const PoolAxes& axes) {
   });
 }
 
+bool has_open_size(const Value* x) { return !x->dims()[2].constant() || !x->dims()[3].constant(); }
+
+// Of images whose size is known only when they come: where ONNX's own rounding up is Caffe's.
+void pool_open(LayerContext& ctx, const Params& params, bool average, bool round_up) {
+  Value* x = ctx.bottoms[0];
+  if (params.flag("global_pooling", false)) {
+    ctx.give(ctx.build.op(average ? "GlobalAveragePool" : "GlobalMaxPool", {x}));
+    return;
+  }
+  std::array<int64_t, 2> kernel{0, 0};
+  std::array<int64_t, 2> stride{1, 1};
+  std::array<int64_t, 2> pad{0, 0};
+  if (!read_pair(ctx, params, "pad", "pad", 0, pad) ||
+      !read_pair(ctx, params, "stride", "stride", 1, stride) ||
+      !read_pair(ctx, params, "kernel", "kernel_size", 0, kernel)) {
+    return;
+  }
+  bool same = true;
+  for (size_t i = 0; i < 2; ++i) {
+    // No last window starts in the padding.
+    same = same && pad[i] < kernel[i] && (!round_up || pad[i] + stride[i] <= kernel[i]) &&
+           (!average || pad[i] == 0);
+  }
+  if (ctx.refuse_if(!same || ctx.layer.tops.size() > 1, "needs images of a known size")) return;
+  ctx.give(ctx.build.op(average ? "AveragePool" : "MaxPool", {x},
+                        {{"kernel_shape", Sizes{kernel[0], kernel[1]}},
+                         {"strides", Sizes{stride[0], stride[1]}},
+                         {"pads", Sizes{pad[0], pad[1], pad[0], pad[1]}},
+                         {"ceil_mode", int64_t{round_up ? 1 : 0}}}));
+}
+
 bool read_axes(LayerContext& ctx, const Params& params, PoolAxes& axes, bool round_up) {
   const auto sizes = ctx.sizes(ctx.bottoms[0], 2);
   if (!sizes) return false;
@@ -122,10 +153,14 @@ void pooling(LayerContext& ctx) {
   const std::string method = params.choice("pool", {"MAX", "AVE", "STOCHASTIC"}, "MAX");
   PoolAxes axes;
   if (!ctx.need_rank(x, 4, 4) ||
-      ctx.refuse_if(method == "STOCHASTIC", "pool: STOCHASTIC is not supported") ||
-      !read_axes(ctx, params, axes, rounds_up(params))) {
+      ctx.refuse_if(method == "STOCHASTIC", "pool: STOCHASTIC is not supported")) {
     return;
   }
+  if (has_open_size(x)) {
+    pool_open(ctx, params, method == "AVE", rounds_up(params));
+    return;
+  }
+  if (!read_axes(ctx, params, axes, rounds_up(params))) return;
   if (method == "AVE") {
     ctx.give(average_pool(ctx, x, axes));
     return;
@@ -214,7 +249,7 @@ Value* average_pool(LayerContext& ctx, Value* x, const PoolAxes& axes) {
 }
 
 void register_pooling(OpTable& table) {
-  table.add("Pooling", pooling, "STOCHASTIC is refused; height and width must be known");
+  table.add("Pooling", pooling, "STOCHASTIC is refused");
   table.add("SPP", spp, "STOCHASTIC is refused; height and width must be known");
 }
 

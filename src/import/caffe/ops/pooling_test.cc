@@ -94,6 +94,30 @@ TEST(CaffePooling, GlobalAndRoundedDown) {
   }
 }
 
+// The same numbers with sizes that are known only at run time.
+TEST(CaffePooling, ImagesOfAnySize) {
+  for (const char* params :
+       {"kernel_size: 2 stride: 2", "kernel_size: 3 stride: 2", "kernel_size: 3 stride: 2 pad: 1",
+        "kernel_size: 3 stride: 1 pad: 1", "pool: AVE kernel_size: 3 stride: 2",
+        "pool: AVE global_pooling: true", "global_pooling: true",
+        "kernel_size: 2 stride: 2 round_mode: FLOOR"}) {
+    for (const int64_t size : {5, 6, 7, 8}) {
+      SCOPED_TRACE(base::str_cat(params, " ", size));
+      const std::string layer = base::str_cat("pooling_param { ", params, " }");
+      const Floats x = some_floats(static_cast<size_t>(size * size), 3);
+      const std::vector<tensor::Tensor> inputs{float_tensor("data", {1, 1, size, size}, x)};
+      const auto open = run_net(net_of({1, 1, 9, 9}, "Pooling", layer), {}, inputs,
+                                {{"input_shape.data", "-1,1,-1,-1"}});
+      const auto known = run_net(net_of({1, 1, size, size}, "Pooling", layer), {}, inputs);
+      EXPECT_EQ(shape_of(open), shape_of(known));
+      expect_near(numbers(open), numbers(known), 1e-6F);
+    }
+  }
+  EXPECT_THAT(refusal(net_of({1, 1, 9, 9}, "Pooling", "pooling_param { kernel_size: 2 stride: 3 }"),
+                      {}, {{"input_shape.data", "-1,1,-1,-1"}}),
+              HasSubstr("images of a known size"));
+}
+
 TEST(CaffePooling, TheMaskTellsWhereInTheChannelsPlane) {
   const std::string net =
       input_layer("data", {1, 2, 2, 2}) +

@@ -180,6 +180,10 @@ void crop(LayerContext& ctx) {
   Value* x = ctx.bottoms[0];
   const Value* like = ctx.bottoms[1];
   const Params params = ctx.params("crop_param");
+  if (ctx.refuse_if(ctx.layer.old && !params.exists(),
+                    "is of the fork that finds the offset by itself; give it in crop_param")) {
+    return;
+  }
   const auto axis = ctx.axis_of(x, params.integer("axis", 2));
   const Sizes offsets = params.integers("offset");
   if (!axis || ctx.refuse_if(like->rank() != x->rank(), "its bottoms differ in axes")) return;
