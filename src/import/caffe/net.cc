@@ -240,13 +240,9 @@ base::Status apply_shapes(const InputShapes& shapes, Net& net) {
     }
     std::vector<int64_t> sizes = shape;
     if (!sizes.empty() && sizes[0] == -1) {  // open anyway, where it can be
-      sizes[0] = input->shape.empty() ? 1 : input->shape[0];
+      sizes[0] = input->shape.empty() || input->shape[0] < 1 ? 1 : input->shape[0];
     } else {
       net.fixed_batch = true;
-    }
-    if (std::find(sizes.begin(), sizes.end(), -1) != sizes.end()) {
-      return absl::InvalidArgumentError(base::str_cat("the shape given for '", name,
-                                                      "' leaves another axis open than the first"));
     }
     input->shape = std::move(sizes);
   }
@@ -257,9 +253,9 @@ base::Status check_inputs(const Net& net) {
   for (const NetInput& input : net.inputs) {
     if (input.name.empty()) return absl::InvalidArgumentError("an input of the net has no name");
     if (input.shape.empty()) {
-      return absl::InvalidArgumentError(base::str_cat(
-          "input '", input.name, "' has no shape; give one with option input_shape=", input.name,
-          ":1,3,224,224"));
+      return absl::InvalidArgumentError(
+          base::str_cat("input '", input.name, "' has no shape; give one with option input_shape.",
+                        input.name, "=1,3,224,224"));
     }
     for (const int64_t size : input.shape) {
       if (size == 0 || size < -1 || size > int64_t{1} << 30U) {

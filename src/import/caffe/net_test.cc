@@ -143,7 +143,7 @@ TEST(CaffeConvert, RefusesWhatCannotBe) {
   EXPECT_THAT(refusal(net_of({1, 2}, "ReLU") +
                       "layer { name: \"r\" type: \"ReLU\" bottom: \"data\" top: \"out\" }"),
               HasSubstr("'out' is made by another layer already"));
-  EXPECT_THAT(refusal(net_of({1000000, 1000000}, "ReLU")), HasSubstr("too large"));
+  EXPECT_THAT(refusal(net_of({1, 1000000, 1000000}, "ReLU")), HasSubstr("too large"));
   EXPECT_THAT(refusal(net_of({1, 2}, "Convolution"), {}, {{"batch", "many"}}),
               HasSubstr("option batch is 'many'"));
   EXPECT_THAT(refusal("name: \"solver\" net: \"a\""), HasSubstr("not a net's description"));
