@@ -1,5 +1,5 @@
-// A Caffe model is hostile input: importing any bytes gives a model or an error. The input is the net's
-// text, a zero byte, and the weights; without a zero byte it is taken for either.
+// A Caffe model is hostile input: importing any bytes gives a model or an error. The input is the
+// net's text, a zero byte, and the weights; without a zero byte it is taken for either.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
