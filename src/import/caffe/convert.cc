@@ -92,6 +92,7 @@ class Converter {
     build_.enter(layer.type, node);
     LayerContext ctx(build_, layer, weights_, options_);
     const OpTable::Entry* entry = op_table().find(layer.type);
+    if (entry == nullptr && needs_labels(layer.type)) return;  // a fork's own loss
     bool poisoned = entry == nullptr;
     if (entry == nullptr) ctx.fail(why_not(layer.type));
     poisoned |= !read_bottoms(layer, ctx);

@@ -73,9 +73,10 @@ constexpr std::array<OldType, 52> kOldTypes{
      {-1, "TILE", "Tile"},
      {-1, "UPSAMPLE", "Upsample"}}};
 
-constexpr std::array<std::string_view, 10> kNetFields{
-    "name",  "input", "input_dim", "input_shape", "force_backward",
-    "state", "layer", "layers",    "debug_info",  "profile_info"};
+// Forks add fields of their own to a net, so others than these are let pass, except for those that
+// show another format: TensorFlow's graphs, ONNX, Triton's configuration.
+constexpr std::array<std::string_view, 8> kForeignFields{
+    "node", "graph", "ir_version", "opset_import", "platform", "backend", "max_batch_size", "item"};
 
 struct State {
   std::string phase = "TEST";
@@ -282,12 +283,14 @@ std::string_view newer_type(std::string_view older) {
 bool is_net(const TextMessage& text) {
   bool layers = false;
   for (const TextField& field : text.fields) {
-    if (std::find(kNetFields.begin(), kNetFields.end(), field.name) == kNetFields.end()) {
+    if (std::find(kForeignFields.begin(), kForeignFields.end(), field.name) !=
+        kForeignFields.end()) {
       return false;
     }
     const bool layer = field.name == "layer" || field.name == "layers";
-    const bool message = layer || field.name == "input_shape" || field.name == "state";
-    if (message != (field.kind == TextField::Kind::kMessage)) return false;
+    const bool message = field.kind == TextField::Kind::kMessage;
+    if (layer && !message) return false;
+    if ((field.name == "input" || field.name == "input_dim") && message) return false;
     layers |= layer &&
               (field.message->find("type") != nullptr || field.message->find("layer") != nullptr);
   }

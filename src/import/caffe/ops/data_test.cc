@@ -21,7 +21,7 @@ TEST(CaffeData, LossesAndAccuracyAreLeftOut) {
   const std::string net = net_of({1, 2}, "Softmax") +
                           "layer { name: \"acc\" type: \"Accuracy\" bottom: \"out\" bottom: "
                           "\"label\" top: \"accuracy\" }"
-                          "layer { name: \"loss\" type: \"EuclideanLoss\" bottom: \"out\" bottom: "
+                          "layer { name: \"loss\" type: \"FocalLoss\" bottom: \"out\" bottom: "
                           "\"label\" top: \"l\" }";
   const auto model = import_net(net);
   ASSERT_TRUE(model.ok()) << model.status();
