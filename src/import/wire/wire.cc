@@ -51,7 +51,7 @@ bool Fields::read_tag() {
     case WireType::kFixed32:
       break;
     default:
-      return fail("its wire type is none that ONNX uses");
+      return fail("its wire type is none that models use");
   }
   const bool fits = field_ == nullptr || field_->type == wire_type_ ||
                     (field_->packable && wire_type_ == WireType::kBytes);
