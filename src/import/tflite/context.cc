@@ -352,6 +352,26 @@ Value* activated(Builder& b, Value* x, Activation activation) {
   }
 }
 
+std::pair<int64_t, int64_t> clamped_range(const TensorDef& def, Activation activation) {
+  const auto [lowest, highest] = stored_range(def);
+  const auto as_stored = [&](double value) {
+    const double number =
+        std::round(value / first_scale(def)) + static_cast<double>(first_zero_point(def));
+    return static_cast<int64_t>(
+        std::clamp(number, static_cast<double>(lowest), static_cast<double>(highest)));
+  };
+  switch (activation) {
+    case Activation::kRelu:
+      return {as_stored(0), highest};
+    case Activation::kRelu6:
+      return {as_stored(0), as_stored(6)};
+    case Activation::kReluN1To1:
+      return {as_stored(-1), as_stored(1)};
+    default:
+      return {lowest, highest};
+  }
+}
+
 Value* Context::finish(size_t i, Value* real, Activation activation) {
   const TensorDef& def = out_def(i);
   if (!is_quantised(def)) {
@@ -364,16 +384,7 @@ Value* Context::finish(size_t i, Value* real, Activation activation) {
   if (!clamps || def.type == Element::kInt16) return quantise(b, activate(real, activation), def);
   // Clamped as stored, where most often nothing is left to do: the type ends there anyway.
   const auto [lowest, highest] = stored_range(def);
-  const auto as_stored = [&](double value) {
-    const double number =
-        std::round(value / first_scale(def)) + static_cast<double>(first_zero_point(def));
-    return static_cast<int64_t>(
-        std::clamp(number, static_cast<double>(lowest), static_cast<double>(highest)));
-  };
-  const int64_t low = as_stored(activation == Activation::kReluN1To1 ? -1 : 0);
-  const int64_t high = activation == Activation::kRelu    ? highest
-                       : activation == Activation::kRelu6 ? as_stored(6)
-                                                          : as_stored(1);
+  const auto [low, high] = clamped_range(def, activation);
   Value* value = quantise(b, real, def);
   if (low == lowest && high == highest) return value;
   return b.op("Clip", {value, b.scalar_of(data_type(def.type), static_cast<double>(low)),

@@ -90,6 +90,8 @@ Value* quantise(Builder& b, Value* real, const TensorDef& def);
 // The tensor's content as a constant; fails with the reason where the file's content doesn't fit.
 Value* constant_of(Builder& b, const TensorDef& def, const std::shared_ptr<const void>& owner);
 
+// The stored numbers that a clamping activation leaves.
+std::pair<int64_t, int64_t> clamped_range(const TensorDef& def, Activation activation);
 // The real numbers behind an activation.
 Value* activated(Builder& b, Value* x, Activation activation);
 

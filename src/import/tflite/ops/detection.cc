@@ -125,8 +125,9 @@ Value* decode(Context& c, const PostProcess& o) {
   return c.b.concat({c.b.sub(centre, half), c.b.add(centre, half)}, 1);
 }
 
-void give(Context& c, Value* boxes, Value* classes, Value* scores, int64_t count) {
-  c.out(3, c.b.cast(row_count(c, scores), DataType::kFp32));
+// `found`: what is counted as the number of detections.
+void give(Context& c, Value* boxes, Value* classes, Value* scores, Value* found, int64_t count) {
+  c.out(3, c.b.cast(row_count(c, found), DataType::kFp32));
   const auto batch = [&](Value* x) { return c.b.unsqueeze(x, {0}); };
   c.out(0, batch(exactly(c, boxes, count, {Dim(4)})));
   c.out(1, batch(exactly(c, c.b.cast(classes, DataType::kFp32), count, {})));
@@ -144,7 +145,7 @@ void fast(Context& c, const PostProcess& o, Value* boxes, Value* scores) {
   Value* of_each =
       c.b.reshape(c.b.op("Expand", {c.b.unsqueeze(chosen, {1}), c.b.ints({1, several})}), flat);
   give(c, c.b.gather(boxes, of_each, 0), c.b.reshape(c.b.gather(best[1], chosen, 0), flat),
-       c.b.reshape(c.b.gather(best[0], chosen, 0), flat), o.detections * several);
+       c.b.reshape(c.b.gather(best[0], chosen, 0), flat), chosen, o.detections * o.classes_of_one);
 }
 
 // Boxes compete within each class; the best of all classes are given.
@@ -155,7 +156,8 @@ void regular(Context& c, const PostProcess& o, Value* boxes, Value* scores) {
   Value* most = c.b.op("Min", {row_count(c, values), c.b.ints({o.detections})});
   const auto best = c.b.op_outputs("TopK", {values, most}, {{"axis", int64_t{0}}}, 2);
   Value* chosen = c.b.gather(pairs, best[1], 0);
-  give(c, c.b.gather(boxes, column(c, chosen, 0), 0), column(c, chosen, 1), best[0], o.detections);
+  give(c, c.b.gather(boxes, column(c, chosen, 0), 0), column(c, chosen, 1), best[0], best[0],
+       o.detections * o.classes_of_one);
 }
 
 void post_process(Context& c) {

@@ -23,10 +23,30 @@ std::optional<Attributes> pool_attributes(Context& c) {
   return attributes;
 }
 
+// The mean of stored numbers, halves away from zero: ties are frequent here, and the runtime's own
+// integer kernel rounds them to even.
+void average_stored(Context& c, const Attributes& attributes) {
+  Value* x = c.b.cast(c.b.transpose(c.stored(0), {0, 3, 1, 2}), DataType::kFp32);
+  Value* mean = c.b.op("AveragePool", {x}, attributes);
+  Value* size = c.b.op("Floor", {c.b.add(c.b.op("Abs", {mean}), c.b.scalar(0.5F))});
+  Value* y = c.b.mul(c.b.op("Sign", {mean}), size);
+  const auto [low, high] = clamped_range(c.out_def(), c.activation(s::kActivation));
+  if (std::pair(low, high) != stored_range(c.out_def())) {
+    y = c.b.clip(y, static_cast<float>(low), static_cast<float>(high));
+  }
+  c.out_stored(0, c.b.transpose(c.b.cast(y, data_type(c.out_def().type)), {0, 2, 3, 1}));
+}
+
 // Padding is not counted, which is ONNX's default too.
 void average_pool(Context& c) {
   const auto attributes = pool_attributes(c);
   if (!attributes) return;
+  const Element type = c.in_def(0).type;
+  if (c.quantised(0) && same_scale(c.in_def(0), c.out_def()) &&
+      (type == Element::kInt8 || type == Element::kUint8)) {
+    average_stored(c, *attributes);
+    return;
+  }
   c.out_nchw(0, c.b.op("AveragePool", {c.in_nchw(0)}, *attributes), c.activation(s::kActivation));
 }
 
