@@ -20,6 +20,16 @@ std::pair<int64_t, int64_t> same_padding(int64_t size, int64_t kernel, int64_t s
   return {total / 2, total - total / 2};
 }
 
+Attributes pooling_attributes(Context& c, const Window& window) {
+  if (!is_sane(window.kernel) || !is_sane(window.strides)) {
+    c.b.fail("a window, stride or dilation is not positive or beyond reason");
+    return {};
+  }
+  return {{"kernel_shape", window.kernel},
+          {"strides", window.strides},
+          {"auto_pad", std::string(window.padding == Padding::kSame ? "SAME_UPPER" : "VALID")}};
+}
+
 Attributes window_attributes(Context& c, const Window& window, const Dims& spatial) {
   if (!is_sane(window.kernel) || !is_sane(window.strides) || !is_sane(window.dilations)) {
     c.b.fail("a window, stride or dilation is not positive or beyond reason");

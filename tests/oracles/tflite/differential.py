@@ -74,14 +74,17 @@ def by_supernova(path, graph, folder):
     return [np.load(os.path.join(out, f"t{n}.npy")) for n in graph.graph.outputs]
 
 
-def difference(got, expected, quantised):
-    """Why two tensors differ too much, or None."""
+def difference(got, expected, quantised, layers):
+    """Why two tensors differ too much, or None. One step of rounding grows through later layers."""
     if got.shape != expected.shape or got.dtype != expected.dtype:
         return f"{got.dtype}{list(got.shape)}, not {expected.dtype}{list(expected.shape)}"
     if got.size == 0:
         return None
     if expected.dtype.kind in "iub":
-        off = np.abs(got.astype(np.int64) - expected.astype(np.int64)).max()
+        steps = np.abs(got.astype(np.int64) - expected.astype(np.int64))
+        off = steps.max()
+        if quantised and layers > 1 and off <= 4 and (steps > 1).mean() <= 0.03:
+            return None
         return None if off <= (1 if quantised else 0) else f"integers off by up to {off}"
     scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-3)
     close = np.isclose(got, expected, rtol=1e-4, atol=2e-5 * scale, equal_nan=True)
@@ -117,7 +120,7 @@ def one(seed, family, keep):
             tolerant = family.__name__ == "hybrid" or names == "EMBEDDING_LOOKUP"
             reasons = []
             for g, (e, quantised) in zip(got, expected):
-                why = difference(g, e, quantised)
+                why = difference(g, e, quantised, len(graph.graph.operators))
                 if why and tolerant and why.startswith("off"):
                     # The runtime rounds activations to 8 bits on the way; we don't.
                     span = np.abs(e).max(initial=1e-3)

@@ -352,7 +352,7 @@ def logic(c):
         return c.g.finish(c.g.op(kind, [c.x("bool", sa), c.x("bool", sb)], [c.y("bool")], o))
     dtype = c.pick("float32", "int32", "int8", "int64", "uint8", "bool")
     q = c.quant(dtype)
-    shape = c.shape(c.size(1, 4))
+    shape = c.shape(c.size(1, 4), 2, 4)
     cond = shape
     other = shape
     if kind == "SELECT" and c.chance(0.3):
@@ -640,7 +640,8 @@ def reduce(c):
         dtype = c.pick("float32", "int32", "int8", "uint8", "int64")
     q = c.quant(dtype)
     qy = c.quant(dtype) if kind in ("MEAN", "SUM") and c.chance(0.6) else q
-    x = c.x(dtype, shape, q)
+    span = 0.5 if kind == "REDUCE_PROD" else 3.0  # products must not overflow
+    x = c.x(dtype, shape, q, low=-span, high=span)
     if kind in ("ARG_MAX", "ARG_MIN"):
         t = c.pick("int32", "int64")
         o = options("ArgMax" if kind == "ARG_MAX" else "ArgMin", outputType={"int32": 2,

@@ -53,7 +53,8 @@ TEST(TfliteActivations, QuantisedLogistic) {
   model.op("LOGISTIC", {in}, {y});
   model.set_outputs({y});
   const auto result =
-      run(model, {test::tensor_of("t0", tensor::DataType::kInt8, {3}, std::vector<int8_t>{-100, 0, 20})});
+      run(model,
+          {test::tensor_of("t0", tensor::DataType::kInt8, {3}, std::vector<int8_t>{-100, 0, 20})});
   EXPECT_THAT(test::values_of<int8_t>(result), ElementsAre(-128, 0, 97));
 }
 

@@ -27,9 +27,9 @@ TEST(TfliteCompare, SelectTakesWholeRows) {
   const auto y = model.tensor({TfType::kFloat32, {2, 2}});
   model.op("SELECT", {condition, a, b}, {y});
   model.set_outputs({y});
-  EXPECT_THAT(run_floats(model, {test::tensor_of("t0", DataType::kBool, {2},
-                                                 std::vector<uint8_t>{0, 1})}),
-              ElementsAre(5, 6, 3, 4));
+  EXPECT_THAT(
+      run_floats(model, {test::tensor_of("t0", DataType::kBool, {2}, std::vector<uint8_t>{0, 1})}),
+      ElementsAre(5, 6, 3, 4));
 }
 
 TEST(TfliteCompare, WhereGivesRowsOfIndices) {

@@ -11,7 +11,8 @@ FlatTable conv_options(int8_t padding, int32_t stride, int8_t activation) {
   return FlatTable().number(0, padding).number(1, stride).number(2, stride).number(3, activation);
 }
 
-// One batch; `depth` = results of each input channel (depthwise), 0 = every channel feeds every one.
+// One batch; `depth` = results of each input channel (depthwise), 0 = every channel feeds every
+// one.
 struct Reference {
   int size, in, out, kernel, stride, before, results, depth;
   float at(const std::vector<float>& x, const std::vector<float>& w, int oy, int ox, int o) const {
@@ -69,8 +70,8 @@ TEST(TfliteConv, DepthwiseWithAMultiplierAndRelu6) {
   const auto y = model.tensor({TfType::kFloat32, {1, 2, 2, 4}});
   const auto options =
       FlatTable().number(0, int8_t{1}).number(1, 1).number(2, 1).number(3, 2).number(4, int8_t{3});
-  model.op("DEPTHWISE_CONV_2D",
-           {in, model.constant({1, 3, 3, 4}, w), model.constant({4}, bias)}, {y}, options);
+  model.op("DEPTHWISE_CONV_2D", {in, model.constant({1, 3, 3, 4}, w), model.constant({4}, bias)},
+           {y}, options);
   model.set_outputs({y});
   auto expected = reference.all(x, w, bias);
   for (float& value : expected) value = std::clamp(value, 0.0F, 6.0F);

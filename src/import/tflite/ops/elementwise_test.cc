@@ -54,14 +54,14 @@ TEST(TfliteElementwise, RemaindersAndAngles) {
 TEST(TfliteElementwise, AddsQuantisedWithStretchingAndRelu) {
   TfModel model;
   const auto x = model.input({TfType::kInt8, {2, 2}, "", {0.5F}, {1}});
-  const auto z = model.tensor(
-      {TfType::kInt8, {2}, bytes_of(std::vector<int8_t>{10, -10}), {0.25F}, {0}});
+  const auto z =
+      model.tensor({TfType::kInt8, {2}, bytes_of(std::vector<int8_t>{10, -10}), {0.25F}, {0}});
   const auto y = model.tensor({TfType::kInt8, {2, 2}, "", {1.0F}, {-5}});
   model.op("ADD", {x, z}, {y}, FlatTable().number(0, int8_t{1}));
   model.set_outputs({y});
   // Real numbers: 0.5 (x - 1) + {2.5, -2.5}, not below 0.
-  const auto result = run(model, {test::tensor_of("t0", DataType::kInt8, {2, 2},
-                                                  std::vector<int8_t>{2, 12, -20, 3})});
+  const auto result = run(
+      model, {test::tensor_of("t0", DataType::kInt8, {2, 2}, std::vector<int8_t>{2, 12, -20, 3})});
   EXPECT_THAT(test::values_of<int8_t>(result), ElementsAre(-2, -2, -5, -5));
 }
 

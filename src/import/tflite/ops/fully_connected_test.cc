@@ -16,7 +16,8 @@ TfModel dense(std::vector<int32_t> shape, const FlatTable& options) {
 }
 
 TEST(TfliteFullyConnected, FlattensItsInput) {
-  const auto result = run(dense({2, 1, 3}, {}), {float_tensor("t0", {2, 1, 3}, {1, 2, 3, 4, 5, 6})});
+  const auto result =
+      run(dense({2, 1, 3}, {}), {float_tensor("t0", {2, 1, 3}, {1, 2, 3, 4, 5, 6})});
   EXPECT_THAT(result.shape, ElementsAre(2, 2));
   EXPECT_THAT(test::values_of<float>(result), near({24, 22, 42, 22}));
 }
@@ -30,8 +31,8 @@ TEST(TfliteFullyConnected, KeepsTheAxes) {
 TEST(TfliteFullyConnected, IntegerWeightsForRealNumbers) {
   TfModel model;
   const auto in = model.input({TfType::kFloat32, {1, 2}});
-  const auto w = model.tensor(
-      {TfType::kInt8, {1, 2}, bytes_of(std::vector<int8_t>{4, -8}), {0.5F}, {0}});
+  const auto w =
+      model.tensor({TfType::kInt8, {1, 2}, bytes_of(std::vector<int8_t>{4, -8}), {0.5F}, {0}});
   const auto y = model.tensor({TfType::kFloat32, {1, 1}});
   model.op("FULLY_CONNECTED", {in, w}, {y});
   model.set_outputs({y});
@@ -45,15 +46,13 @@ TEST(TfliteFullyConnected, SparseWeightsAreFilledUp) {
   TfTensor sparse{TfType::kFloat32, {2, 3}, bytes_of(std::vector<float>{5, 7})};
   sparse.sparse = true;
   const auto dense_level = FlatTable().number(0, int8_t{0}).number(1, 2);
-  const auto sparse_level =
-      FlatTable()
-          .number(0, int8_t{1})
-          .number(2, uint8_t{1})
-          .table(3, FlatTable().numbers(0, std::vector<int32_t>{0, 1, 2}))
-          .number(4, uint8_t{3})
-          .table(5, FlatTable().numbers(0, std::vector<uint8_t>{2, 0}));
-  sparse.sparsity.numbers(0, std::vector<int32_t>{0, 1})
-      .tables(2, {dense_level, sparse_level});
+  const auto sparse_level = FlatTable()
+                                .number(0, int8_t{1})
+                                .number(2, uint8_t{1})
+                                .table(3, FlatTable().numbers(0, std::vector<int32_t>{0, 1, 2}))
+                                .number(4, uint8_t{3})
+                                .table(5, FlatTable().numbers(0, std::vector<uint8_t>{2, 0}));
+  sparse.sparsity.numbers(0, std::vector<int32_t>{0, 1}).tables(2, {dense_level, sparse_level});
   const auto y = model.tensor({TfType::kFloat32, {1, 2}});
   model.op("FULLY_CONNECTED", {in, model.tensor(sparse)}, {y});
   model.set_outputs({y});

@@ -9,8 +9,7 @@ using test::float_tensor;
 TEST(TfliteGather, InBatches) {
   TfModel model;
   const auto x = model.input({TfType::kFloat32, {2, 2, 3}});
-  const auto indices =
-      model.tensor({TfType::kInt32, {2, 1}, bytes_of(std::vector<int32_t>{2, 0})});
+  const auto indices = model.tensor({TfType::kInt32, {2, 1}, bytes_of(std::vector<int32_t>{2, 0})});
   const auto y = model.tensor({TfType::kFloat32, {2, 2, 1}});
   model.op("GATHER", {x, indices}, {y}, FlatTable().number(0, 2).number(1, 1));
   model.set_outputs({y});
@@ -38,10 +37,10 @@ TEST(TfliteGather, UpdateIsMovedInside) {
   const auto y = model.tensor({TfType::kFloat32, {4}});
   model.op("DYNAMIC_UPDATE_SLICE", {x, model.constant({2}, {8, 9}), start}, {y});
   model.set_outputs({y});
-  EXPECT_THAT(run_floats(model, {float_tensor("t0", {4}, {1, 2, 3, 4}),
-                                 test::tensor_of("t1", DataType::kInt32, {1},
-                                                 std::vector<int32_t>{7})}),
-              ElementsAre(1, 2, 8, 9));
+  EXPECT_THAT(
+      run_floats(model, {float_tensor("t0", {4}, {1, 2, 3, 4}),
+                         test::tensor_of("t1", DataType::kInt32, {1}, std::vector<int32_t>{7})}),
+      ElementsAre(1, 2, 8, 9));
 }
 
 TEST(TfliteGather, RowsOfAQuantisedTable) {
@@ -52,9 +51,9 @@ TEST(TfliteGather, RowsOfAQuantisedTable) {
   const auto y = model.tensor({TfType::kFloat32, {2, 2}});
   model.op("EMBEDDING_LOOKUP", {ids, table}, {y});
   model.set_outputs({y});
-  EXPECT_THAT(run_floats(model, {test::tensor_of("t0", DataType::kInt32, {2},
-                                                 std::vector<int32_t>{2, 0})}),
-              ElementsAre(2.5F, 3, 0.5F, 1));
+  EXPECT_THAT(
+      run_floats(model, {test::tensor_of("t0", DataType::kInt32, {2}, std::vector<int32_t>{2, 0})}),
+      ElementsAre(2.5F, 3, 0.5F, 1));
 }
 
 TEST(TfliteGather, RefusesMoreBatchAxesThanThereAre) {

@@ -7,8 +7,8 @@ using tensor::DataType;
 using test::float_tensor;
 
 int32_t pairs(TfModel& model, const std::vector<int32_t>& values) {
-  return model.tensor({TfType::kInt32, {static_cast<int32_t>(values.size()) / 2, 2},
-                       bytes_of(values)});
+  return model.tensor(
+      {TfType::kInt32, {static_cast<int32_t>(values.size()) / 2, 2}, bytes_of(values)});
 }
 
 TEST(TflitePad, QuantisedZeroIsTheZeroPoint) {

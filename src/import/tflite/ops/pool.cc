@@ -18,7 +18,7 @@ std::optional<Attributes> pool_attributes(Context& c) {
                       {o.integer(s::kStrideH), o.integer(s::kStrideW)},
                       {1, 1},
                       static_cast<Padding>(o.byte(s::kPadding))};
-  Attributes attributes = window_attributes(c, window, spatial);
+  Attributes attributes = pooling_attributes(c, window);
   if (c.b.failed()) return std::nullopt;
   return attributes;
 }

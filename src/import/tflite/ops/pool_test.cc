@@ -33,8 +33,8 @@ TEST(TflitePool, MeansOfIntegersRoundHalvesAwayFromZero) {
 }
 
 TEST(TflitePool, LargestOfIntegers) {
-  const auto model = pool("MAX_POOL_2D", {TfType::kUint8, {1, 1, 4, 1}, "", {0.5F}, {3}},
-                          pool_options(1, 2, 2));
+  const auto model =
+      pool("MAX_POOL_2D", {TfType::kUint8, {1, 1, 4, 1}, "", {0.5F}, {3}}, pool_options(1, 2, 2));
   const auto result = run(model, {test::tensor_of("t0", tensor::DataType::kUint8, {1, 1, 4, 1},
                                                   std::vector<uint8_t>{1, 4, 200, 7})});
   EXPECT_THAT(test::values_of<uint8_t>(result), ElementsAre(4, 200));
@@ -46,9 +46,8 @@ TEST(TflitePool, RootOfTheMeanOfSquares) {
 }
 
 TEST(TflitePool, RefusesAStrideOfZero) {
-  EXPECT_THAT(
-      refusal(pool("MAX_POOL_2D", {TfType::kFloat32, {1, 1, 2, 1}}, pool_options(1, 0, 2))),
-      HasSubstr("a window, stride or dilation is not positive"));
+  EXPECT_THAT(refusal(pool("MAX_POOL_2D", {TfType::kFloat32, {1, 1, 2, 1}}, pool_options(1, 0, 2))),
+              HasSubstr("a window, stride or dilation is not positive"));
 }
 
 }  // namespace

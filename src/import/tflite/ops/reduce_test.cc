@@ -30,12 +30,14 @@ TEST(TfliteReduce, AlongAxesWithAndWithoutKeepingThem) {
 }
 
 TEST(TfliteReduce, TruthValues) {
-  const auto x = test::tensor_of("t0", DataType::kBool, {2, 3},
-                                 std::vector<uint8_t>{0, 1, 0, 1, 1, 1});
-  EXPECT_THAT(test::values_of<uint8_t>(run(reduction("REDUCE_ALL", TfType::kBool, {1}, false), {x})),
-              ElementsAre(0, 1));
-  EXPECT_THAT(test::values_of<uint8_t>(run(reduction("REDUCE_ANY", TfType::kBool, {0}, false), {x})),
-              ElementsAre(1, 1, 1));
+  const auto x =
+      test::tensor_of("t0", DataType::kBool, {2, 3}, std::vector<uint8_t>{0, 1, 0, 1, 1, 1});
+  EXPECT_THAT(
+      test::values_of<uint8_t>(run(reduction("REDUCE_ALL", TfType::kBool, {1}, false), {x})),
+      ElementsAre(0, 1));
+  EXPECT_THAT(
+      test::values_of<uint8_t>(run(reduction("REDUCE_ANY", TfType::kBool, {0}, false), {x})),
+      ElementsAre(1, 1, 1));
 }
 
 TEST(TfliteReduce, TheLargestAndTheirPlaces) {

@@ -20,8 +20,7 @@ TEST(TfliteResize, BilinearInThreeCoordinates) {
   const auto x = float_tensor("t0", {1, 1, 2, 1}, {0, 8});
   EXPECT_THAT(run_floats(resize("RESIZE_BILINEAR", 2, 4, false, false), {x}), near({0, 4, 8, 8}));
   EXPECT_THAT(run_floats(resize("RESIZE_BILINEAR", 2, 4, false, true), {x}), near({0, 2, 6, 8}));
-  EXPECT_THAT(run_floats(resize("RESIZE_BILINEAR", 2, 5, true, false), {x}),
-              near({0, 2, 4, 6, 8}));
+  EXPECT_THAT(run_floats(resize("RESIZE_BILINEAR", 2, 5, true, false), {x}), near({0, 2, 4, 6, 8}));
 }
 
 TEST(TfliteResize, NearestTakesTheOriginalsElements) {

@@ -8,8 +8,7 @@ using test::float_tensor;
 
 TEST(TfliteShape, ReshapesAnOpenBatch) {
   TfModel model;
-  const auto x = model.input(
-      {TfType::kFloat32, {1, 2, 3}, "", {}, {}, 0, false, {-1, 2, 3}});
+  const auto x = model.input({TfType::kFloat32, {1, 2, 3}, "", {}, {}, 0, false, {-1, 2, 3}});
   const auto y = model.tensor({TfType::kFloat32, {1, 6}});
   model.op("RESHAPE", {x, model.ints({-1, 6})}, {y});
   model.set_outputs({y});
@@ -50,8 +49,8 @@ TEST(TfliteShape, TransposesAndTiles) {
   model.op("TRANSPOSE", {x, model.ints({1, 0})}, {turned});
   model.op("TILE", {turned, model.ints({1, 2})}, {y});
   model.set_outputs({y});
-  const auto result = run(
-      model, {test::tensor_of("t0", DataType::kInt8, {2, 2}, std::vector<int8_t>{1, 2, 3, 4})});
+  const auto result =
+      run(model, {test::tensor_of("t0", DataType::kInt8, {2, 2}, std::vector<int8_t>{1, 2, 3, 4})});
   EXPECT_THAT(test::values_of<int8_t>(result), ElementsAre(1, 3, 1, 3, 2, 4, 2, 4));
 }
 

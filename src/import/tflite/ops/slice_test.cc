@@ -58,8 +58,7 @@ TEST(TfliteSlice, ReversesParts) {
   TfModel model;
   const auto x = model.input({TfType::kFloat32, {2, 3}});
   const auto y = model.tensor({TfType::kFloat32, {2, 3}});
-  model.op("REVERSE_SEQUENCE", {x, model.ints({2, 3})}, {y},
-           FlatTable().number(0, 1).number(1, 0));
+  model.op("REVERSE_SEQUENCE", {x, model.ints({2, 3})}, {y}, FlatTable().number(0, 1).number(1, 0));
   model.set_outputs({y});
   EXPECT_THAT(run_floats(model, {float_tensor("t0", {2, 3}, {0, 1, 2, 3, 4, 5})}),
               ElementsAre(1, 0, 2, 5, 4, 3));
