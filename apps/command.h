@@ -40,6 +40,8 @@ struct House {
 void add_serve(CLI::App& app, int& exit_code);
 void add_infer(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
+void add_convert(CLI::App& app, int& exit_code);
+void add_formats(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_devices(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);

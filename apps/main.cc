@@ -48,6 +48,8 @@ int main(int argc, char** argv) {
   supernova::apps::add_serve(app, exit_code);
   supernova::apps::add_infer(app, exit_code);
   supernova::apps::add_inspect(app, exit_code);
+  supernova::apps::add_convert(app, exit_code);
+  supernova::apps::add_formats(app, exit_code);
   supernova::apps::add_bench(app, exit_code);
   supernova::apps::add_devices(app, exit_code);
   supernova::apps::add_completion(app, exit_code);

@@ -12,6 +12,12 @@
 
 namespace supernova::import {
 
+// An operator of the source format that an importer converts.
+struct SupportedOperator {
+  std::string name;
+  std::string notes;  // what of it is refused, "" = nothing
+};
+
 class Importer {
  public:
   virtual ~Importer() = default;
@@ -23,6 +29,8 @@ class Importer {
   // `file` as recognise() returned it. Errors name the file, the place in it, and the reason.
   virtual base::Result<tensor::ImportedModel> import(const std::string& file,
                                                      const tensor::Options& options) const = 0;
+  // Sorted by name; empty for a format that needs no conversion.
+  virtual std::vector<SupportedOperator> operators() const { return {}; }
 };
 
 class ImporterRegistry final : public tensor::ArtefactProvider {
@@ -34,6 +42,7 @@ class ImporterRegistry final : public tensor::ArtefactProvider {
   base::Result<tensor::ImportedModel> provide(const std::string& path,
                                               const tensor::Options& options) override;
   std::vector<std::string> formats() const;
+  const std::vector<std::unique_ptr<Importer>>& importers() const { return importers_; }
 
  private:
   std::vector<std::unique_ptr<Importer>> importers_;

@@ -27,6 +27,7 @@ struct ModelDescription {
   std::string version;                       // of the format: "IR 8, opset 17, ai.onnx.ml 3"
   std::string file;                          // the model file itself
   uint64_t byte_size = 0;                    // with external data
+  std::vector<std::string> external_files;   // weights beside `file`, relative to its folder
   std::map<std::string, int64_t> operators;  // "Conv" or "domain:Op" -> count, subgraphs included
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;

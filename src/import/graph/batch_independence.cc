@@ -281,6 +281,18 @@ class Follower {
     return give(node, node.int_or("keepdims", 1) != 0 ? axis : axis - gone);
   }
 
+  // A slice that steps along the batch reorders its items.
+  static bool slices_beside(const Node& node, size_t axis) {
+    const Value* steps = node.inputs.size() > 4 ? node.inputs[4] : nullptr;
+    const Value* axes = node.inputs.size() > 3 ? node.inputs[3] : nullptr;
+    if (steps == nullptr) return true;
+    if (axes == nullptr || !axes->constant) return false;
+    const std::vector<int64_t> cut = axes->constant->integers();
+    return std::none_of(cut.begin(), cut.end(), [&](int64_t at) {
+      return place(at, node.inputs[0]->rank()) == axis;
+    });
+  }
+
   // The operator leaves the batch axis alone where its size stays.
   bool follow_same_size(const Node& node) {
     const Value* in = node.inputs[0];
@@ -290,6 +302,7 @@ class Follower {
       return false;
     }
     const size_t axis = *axis_of(in);
+    if (node.op == "Slice" && !slices_beside(node, axis)) return false;
     const size_t at = axis + out->rank() - in->rank();
     // A constant size could be changed and changed back; a symbol can't.
     return !in->dims()[axis].is_constant() && out->dims()[at] == in->dims()[axis] && give(node, at);

@@ -443,7 +443,8 @@ std::string describe(const std::vector<Problem>& problems) {
     lines.push_back(std::move(line));
   }
   if (lines.size() == 1) return lines.front();
-  return base::str_cat(lines.size(), " things can't be imported: ", base::str_join(lines, "; "));
+  return base::str_cat(lines.size(), " things can't be imported:\n",
+                       base::str_join(lines, kProblemSeparator));
 }
 
 }  // namespace supernova::import::graph

@@ -114,7 +114,9 @@ class Builder {
   std::vector<Problem> problems_;
 };
 
-// "3 operators can't be imported: DetectionOutput (layer 'det'): …; …"
+// "2 things can't be imported:\nDetectionOutput 'det': …;\nReorg 'a', 'b': …"; one alone without its
+// first line.
+inline constexpr std::string_view kProblemSeparator = ";\n";
 std::string describe(const std::vector<Problem>& problems);
 
 }  // namespace supernova::import::graph

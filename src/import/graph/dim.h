@@ -52,6 +52,13 @@ class Dim {
   std::map<Monomial, int64_t> terms_;  // no zero coefficients
 };
 
+// Found for plain numbers too.
+Dim floor_div(const Dim& a, const Dim& b);
+Dim ceil_div(const Dim& a, const Dim& b);
+Dim max(const Dim& a, const Dim& b);
+Dim min(const Dim& a, const Dim& b);
+std::optional<Dim> exact_div(const Dim& a, const Dim& b);
+
 using Dims = std::vector<Dim>;
 
 // "[batch,3,224,224]"

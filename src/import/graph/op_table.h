@@ -7,6 +7,9 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "import/importer.h"
 
 namespace supernova::import::graph {
 
@@ -27,7 +30,12 @@ class OpTable {
     const auto at = entries_.find(std::string(op));
     return at != entries_.end() ? &at->second : nullptr;
   }
-  const std::map<std::string, Entry>& entries() const { return entries_; }
+  // For Importer::operators().
+  std::vector<SupportedOperator> supported() const {
+    std::vector<SupportedOperator> out;
+    for (const auto& [name, entry] : entries_) out.push_back({name, entry.notes});
+    return out;
+  }
 
  private:
   std::map<std::string, Entry> entries_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <new>
+#include <set>
 #include <unordered_set>
 
 #include "base/json_writer.h"
@@ -184,6 +185,14 @@ std::string folder_of(const std::string& file) {
   return folder.empty() ? "." : folder;
 }
 
+void fix_sizes(const InputShapes& shapes, tensor::TensorInfo& info) {
+  const auto at = shapes.find(info.name);
+  if (at == shapes.end() || !info.rank_known) return;
+  for (size_t i = 0; i < at->second.size(); ++i) {
+    if (at->second[i] >= 0) info.shape[i] = at->second[i];
+  }
+}
+
 base::Result<tensor::ImportedModel> import_checked(std::string_view content,
                                                    const std::string& file,
                                                    const tensor::Options& options) {
@@ -203,6 +212,12 @@ base::Result<tensor::ImportedModel> import_checked(std::string_view content,
   SN_TRY(describe_outputs(summary, changes.zipmaps, description));
   SN_ASSIGN(const uint64_t external, check_external_data(summary.external, folder_of(file)));
   description.byte_size = content.size() + external;
+  std::set<std::string> files;
+  for (const ExternalTensor& tensor : summary.external) files.insert(tensor.location);
+  description.external_files.assign(files.begin(), files.end());
+  SN_ASSIGN(changes.input_shapes, input_shapes(options));
+  SN_TRY(check_input_shapes(changes.input_shapes, description.inputs));
+  for (tensor::TensorInfo& info : description.inputs) fix_sizes(changes.input_shapes, info);
   out.artefact.format = "onnx";
   out.artefact.path = file;
   if (changes.any()) {

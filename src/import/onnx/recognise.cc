@@ -96,7 +96,8 @@ bool is_lfs_pointer(std::string_view content) {
 }
 
 bool claims_file(const std::string& path) {
-  const base::Result<wire::ModelFile> file = wire::ModelFile::open(path, wire::ModelFile::Mode::kMap);
+  const base::Result<wire::ModelFile> file =
+      wire::ModelFile::open(path, wire::ModelFile::Mode::kMap);
   if (!file.ok()) return false;
   return has_our_extension(path) || is_ort_format(file->bytes()) || is_model(file->bytes());
 }

@@ -57,6 +57,50 @@ void write_output(pbf_writer& graph, const tensor::TensorInfo& info) {
   }
 }
 
+// A shape with the sizes given; open ones keep the name they have.
+std::string resized_shape(Place place, const std::vector<int64_t>& sizes, base::Status& status) {
+  std::string out;
+  pbf_writer writer(out);
+  size_t axis = 0;
+  Fields fields(place, kShapeType);
+  while (fields.next()) {
+    if (fields.number() != shape::kDim || axis >= sizes.size() || sizes[axis] < 0) {
+      out.append(fields.raw());
+    } else {
+      std::string dim;
+      pbf_writer(dim).add_int64(shape::kDimValue, sizes[axis]);
+      add(writer, shape::kDim, dim);
+    }
+    if (fields.number() == shape::kDim) ++axis;
+  }
+  status.Update(fields.status());
+  return out;
+}
+
+// The ValueInfoProto of an input with other sizes: value_info.type.tensor.shape, all else as it is.
+std::string resized_input(Place place, const std::vector<int64_t>& sizes, base::Status& status) {
+  auto inside = [&](Place outer, const MessageType& type, uint32_t number, auto change) {
+    std::string out;
+    pbf_writer writer(out);
+    Fields fields(outer, type);
+    while (fields.next()) {
+      if (fields.number() == number) {
+        add(writer, number, change(fields.place()));
+      } else {
+        out.append(fields.raw());
+      }
+    }
+    status.Update(fields.status());
+    return out;
+  };
+  return inside(place, kValueInfoType, value_info::kType, [&](Place type_place) {
+    return inside(type_place, kTypeType, type::kTensor, [&](Place tensor_place) {
+      return inside(tensor_place, kTensorTypeType, type::kShape,
+                    [&](Place shape_place) { return resized_shape(shape_place, sizes, status); });
+    });
+  });
+}
+
 base::Status rewrite_graph(Place place, const ModelSummary& summary, const Changes& changes,
                            std::string& out) {
   const std::vector<ZipMapPlan>& plans = changes.zipmaps;
@@ -74,9 +118,16 @@ base::Status rewrite_graph(Place place, const ModelSummary& summary, const Chang
         write_identity(writer, at->zipmap);
         continue;
       }
-    } else if (fields.number() == graph::kInput && changes.constant_initializers) {
+    } else if (fields.number() == graph::kInput) {
       SN_ASSIGN(const std::string_view name, value_name(fields.place()));
-      if (summary.initializers.contains(name)) continue;
+      if (changes.constant_initializers && summary.initializers.contains(name)) continue;
+      const auto sizes = changes.input_shapes.find(std::string(name));
+      if (sizes != changes.input_shapes.end()) {
+        base::Status status;
+        add(writer, graph::kInput, resized_input(fields.place(), sizes->second, status));
+        SN_TRY(status);
+        continue;
+      }
     } else if (fields.number() == graph::kOutput || fields.number() == graph::kValueInfo) {
       SN_ASSIGN(const std::string_view name, value_name(fields.place()));
       plan = plan_of_output(plans, name);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "import/input_shapes.h"
 #include "import/onnx/summary.h"
 #include "import/onnx/zipmap.h"
 
@@ -16,7 +17,8 @@ struct Changes {
   std::vector<ZipMapPlan> zipmaps;  // become Identity, their outputs plain tensors
   // Inputs that have an initializer are no inputs any more.
   bool constant_initializers = false;
-  bool any() const { return !zipmaps.empty() || constant_initializers; }
+  InputShapes input_shapes;  // sizes to declare instead of the open ones
+  bool any() const { return !zipmaps.empty() || constant_initializers || !input_shapes.empty(); }
 };
 
 // The changed model file; `summary` is that of `file`.
