@@ -20,14 +20,23 @@ std::pair<int64_t, int64_t> same_padding(int64_t size, int64_t kernel, int64_t s
   return {total / 2, total - total / 2};
 }
 
-Attributes pooling_attributes(Context& c, const Window& window) {
-  if (!is_sane(window.kernel) || !is_sane(window.strides)) {
-    c.b.fail("a window, stride or dilation is not positive or beyond reason");
-    return {};
+Attributes pooling_attributes(Context& c, const Window& window, const Dims& spatial) {
+  Window undilated = window;
+  undilated.dilations.assign(window.kernel.size(), 1);
+  Attributes out = window_attributes(c, undilated, spatial);
+  const auto sizes = graph::constant_dims(spatial);
+  bool gaps = false;  // between windows: the runtime's SAME goes wrong there
+  bool padded = false;
+  for (size_t i = 0; i < window.kernel.size() && !c.b.failed(); ++i) {
+    gaps |= window.kernel[i] < window.strides[i];
+    if (sizes)
+      padded |= same_padding((*sizes)[i], window.kernel[i], window.strides[i], 1).second > 0;
   }
-  return {{"kernel_shape", window.kernel},
-          {"strides", window.strides},
-          {"auto_pad", std::string(window.padding == Padding::kSame ? "SAME_UPPER" : "VALID")}};
+  if (window.padding == Padding::kSame && (!sizes || (padded && gaps))) return out;
+  std::erase_if(out, [](const auto& entry) { return entry.first == "pads"; });
+  const bool same = window.padding == Padding::kSame && padded;
+  out.emplace_back("auto_pad", std::string(same ? "SAME_UPPER" : "VALID"));
+  return out;
 }
 
 Attributes window_attributes(Context& c, const Window& window, const Dims& spatial) {
@@ -39,7 +48,10 @@ Attributes window_attributes(Context& c, const Window& window, const Dims& spati
   const bool dilated = std::any_of(window.dilations.begin(), window.dilations.end(),
                                    [](int64_t dilation) { return dilation != 1; });
   if (dilated) out.emplace_back("dilations", window.dilations);
-  if (window.padding == Padding::kValid) return out;
+  // Single elements never need padding, which the runtime's SAME gets wrong with a stride.
+  const bool single = std::all_of(window.kernel.begin(), window.kernel.end(),
+                                  [](int64_t size) { return size == 1; });
+  if (window.padding == Padding::kValid || single) return out;
   const auto sizes = graph::constant_dims(spatial);
   if (!sizes) {
     out.emplace_back("auto_pad", std::string("SAME_UPPER"));

@@ -22,9 +22,9 @@ std::pair<int64_t, int64_t> same_padding(int64_t size, int64_t kernel, int64_t s
                                          int64_t dilation);
 // ONNX attributes for a convolution over `spatial` sizes; fails in `c` for impossible numbers.
 Attributes window_attributes(Context& c, const Window& window, const Dims& spatial);
-// The same for a pooling. Its padding is named, never given as numbers: ONNX Runtime joins a Pad
+// The same for a pooling. Its padding is named wherever it can be: ONNX Runtime joins a Pad
 // with a pooling that has numbers, though zeros differ from what a pooling pads with.
-Attributes pooling_attributes(Context& c, const Window& window);
+Attributes pooling_attributes(Context& c, const Window& window, const Dims& spatial);
 // The sizes between batch and channels of input i of [n, ..., c]; empty after a failure.
 Dims spatial_dims(Context& c, size_t i, size_t count);
 

@@ -52,6 +52,18 @@ std::vector<Value*> operands(Value* x, Value* w, Value* bias) {
   return out;
 }
 
+// Fewer input channels in the weights than in the picture: as many groups.
+bool add_groups(Context& c, const Dim& picture, int64_t in, int64_t out, Attributes& attributes) {
+  const auto channels = picture.constant();
+  if (!channels || *channels == in) return true;
+  if (!c.require(in > 0 && *channels > in && *channels % in == 0 && out % (*channels / in) == 0,
+                 base::str_cat("weights for ", in, " channels don't fit ", *channels))) {
+    return false;
+  }
+  attributes.emplace_back("group", *channels / in);
+  return true;
+}
+
 void conv_2d(Context& c) {
   const auto w = weight_sizes(c, 1, 4);
   const Dims spatial = spatial_dims(c, 0, 2);
@@ -62,15 +74,7 @@ void conv_2d(Context& c) {
                       {o.integer(s::kDilationH, 1), o.integer(s::kDilationW, 1)},
                       padding(c, s::kPadding)};
   Attributes attributes = window_attributes(c, window, spatial);
-  // Fewer input channels in the weights than in the picture: as many groups.
-  const auto channels = c.stored(0)->dims()[3].constant();
-  if (channels && w[3] > 0 && *channels != w[3]) {
-    if (!c.require(*channels % w[3] == 0 && w[0] % (*channels / w[3]) == 0,
-                   base::str_cat("weights for ", w[3], " channels don't fit ", *channels))) {
-      return;
-    }
-    attributes.emplace_back("group", *channels / w[3]);
-  }
+  if (!add_groups(c, c.stored(0)->dims()[3], w[3], w[0], attributes)) return;
   Value* y = c.b.op("Conv", operands(c.in_nchw(0), c.weights(1, {0, 3, 1, 2}, 0), c.bias(2, 0, 1)),
                     attributes);
   c.out_nchw(0, y, c.activation(s::kActivation));
@@ -174,8 +178,7 @@ void conv_3d(Context& c) {
   const Dims spatial = spatial_dims(c, 0, 3);
   if (w.empty() || spatial.empty()) return;
   Attributes attributes = window_attributes(c, volume_window(c, w), spatial);
-  const auto channels = c.stored(0)->dims()[4].constant();
-  if (channels && w[3] > 0 && *channels != w[3]) attributes.emplace_back("group", *channels / w[3]);
+  if (!add_groups(c, c.stored(0)->dims()[4], w[3], w[4], attributes)) return;
   Value* y = c.b.op("Conv",
                     operands(c.in_transposed(0, {0, 4, 1, 2, 3}), c.weights(1, {4, 3, 0, 1, 2}, 4),
                              c.bias(2, 0, 1)),

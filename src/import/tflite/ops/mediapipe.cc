@@ -87,7 +87,8 @@ void max_pool_with_argmax(Context& c) {
                       {options->stride_h, options->stride_w},
                       {1, 1},
                       options->same ? Padding::kSame : Padding::kValid};
-  const Attributes attributes = pooling_attributes(c, window);
+  const Attributes attributes =
+      pooling_attributes(c, window, graph::to_dims({(*from)[0], (*from)[1]}));
   const auto results = c.b.op_outputs("MaxPool", {c.in_nchw(0)}, attributes, 2);
   if (c.b.failed() || results[1]->rank() != 4) return;
   c.out_nchw(0, results[0], options->activation);

@@ -18,7 +18,7 @@ std::optional<Attributes> pool_attributes(Context& c) {
                       {o.integer(s::kStrideH), o.integer(s::kStrideW)},
                       {1, 1},
                       static_cast<Padding>(o.byte(s::kPadding))};
-  Attributes attributes = pooling_attributes(c, window);
+  Attributes attributes = pooling_attributes(c, window, spatial);
   if (c.b.failed()) return std::nullopt;
   return attributes;
 }

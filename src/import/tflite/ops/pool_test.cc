@@ -40,6 +40,26 @@ TEST(TflitePool, LargestOfIntegers) {
   EXPECT_THAT(test::values_of<uint8_t>(result), ElementsAre(4, 200));
 }
 
+TEST(TflitePool, SamePaddingWithGapsBetweenWindows) {
+  const auto model = pool("MAX_POOL_2D", {TfType::kFloat32, {1, 1, 3, 1}}, pool_options(0, 3, 1));
+  EXPECT_THAT(run_floats(model, {test::float_tensor("t0", {1, 1, 3, 1}, {1, 2, 3})}), near({1}));
+}
+
+// A padding with zeros before a pooling stays what it is.
+TEST(TflitePool, PaddedBefore) {
+  TfModel model;
+  const auto x = model.input({TfType::kFloat32, {1, 1, 2, 1}});
+  const auto wide = model.tensor({TfType::kFloat32, {1, 1, 4, 1}});
+  const auto y = model.tensor({TfType::kFloat32, {1, 1, 3, 1}});
+  const auto pads = model.tensor(
+      {TfType::kInt32, {4, 2}, bytes_of(std::vector<int32_t>{0, 0, 0, 0, 1, 1, 0, 0})});
+  model.op("PAD", {x, pads}, {wide});
+  model.op("MAX_POOL_2D", {wide}, {y}, pool_options(1, 1, 2));
+  model.set_outputs({y});
+  EXPECT_THAT(run_floats(model, {test::float_tensor("t0", {1, 1, 2, 1}, {-5, -3})}),
+              near({0, -3, 0}));
+}
+
 TEST(TflitePool, RootOfTheMeanOfSquares) {
   const auto model = pool("L2_POOL_2D", {TfType::kFloat32, {1, 1, 2, 1}}, pool_options(1, 1, 2));
   EXPECT_THAT(run_floats(model, {test::float_tensor("t0", {1, 1, 2, 1}, {1, 7})}), near({5}));
