@@ -14,6 +14,13 @@ bool in_target(Element type) {
   return type == Element::kInt8 || type == Element::kUint8 || type == Element::kInt4;
 }
 
+int64_t zero_point(const TensorDef& def, size_t i) {
+  const auto& zeros = def.quantisation.zero_points;
+  const int64_t shift = def.shifted ? 128 : 0;
+  if (zeros.empty()) return shift;
+  return zeros[zeros.size() == 1 ? 0 : i] + shift;
+}
+
 bool scales_fit(const TensorDef& def) {
   for (size_t i = 0; i < def.quantisation.scales.size(); ++i) {
     const float scale = def.quantisation.scales[i];
@@ -22,16 +29,10 @@ bool scales_fit(const TensorDef& def) {
   const size_t zeros = def.quantisation.zero_points.size();
   const auto [low, high] = stored_range(def);
   for (size_t i = 0; i < zeros; ++i) {
-    const int64_t zero = def.quantisation.zero_points[i];
+    const int64_t zero = zero_point(def, i);
     if (zero < low || zero > high) return false;
   }
   return zeros == 0 || zeros == 1 || zeros == def.quantisation.scales.size();
-}
-
-int64_t zero_point(const TensorDef& def, size_t i) {
-  const auto& zeros = def.quantisation.zero_points;
-  if (zeros.empty()) return 0;
-  return zeros[zeros.size() == 1 ? 0 : i];
 }
 
 Value* scale_value(Builder& b, const TensorDef& def) {
@@ -166,6 +167,16 @@ Value* quantise(Builder& b, Value* real, const TensorDef& def) {
   return b.quantize(real, scale_value(b, def), zero_point_value(b, def));
 }
 
+Value* from_file(Builder& b, Value* stored, const TensorDef& def) {
+  if (!def.shifted || stored->poison) return stored;
+  return quantise(b, dequantise(b, stored, as_in_file(def)), def);
+}
+
+Value* to_file(Builder& b, Value* stored, const TensorDef& def) {
+  if (!def.shifted || stored->poison) return stored;
+  return quantise(b, dequantise(b, stored, def), as_in_file(def));
+}
+
 Value* Scope::stored(Builder& b, int32_t number) {
   Slot& slot = slots_[number];
   if (slot.stored != nullptr) return slot.stored;
@@ -184,6 +195,25 @@ Value* Scope::stored(Builder& b, int32_t number) {
   return slot.stored;
 }
 
+// An INT8 constant among activations, which are UINT8: the runtime's kernels want one type.
+Value* dequantise_shifted(Builder& b, Value* stored, const TensorDef& def) {
+  constexpr int64_t kMaxShifted = 1 << 20;
+  if (!stored->constant || is_per_axis(def) || stored->constant->count() > kMaxShifted ||
+      !scales_fit(def)) {
+    return dequantise(b, stored, def, def.quantisation.axis);
+  }
+  std::vector<uint8_t> content;
+  for (const char byte : stored->constant->bytes()) {
+    content.push_back(static_cast<uint8_t>(byte) ^ 0x80U);
+  }
+  TensorDef shifted = def;
+  shifted.type = Element::kUint8;
+  shifted.shifted = true;
+  Value* moved =
+      b.constant(Constant::of<uint8_t>(DataType::kUint8, stored->constant->shape(), content));
+  return dequantise(b, moved, shifted);
+}
+
 Value* Scope::real(Builder& b, int32_t number) {
   Value* stored_value = stored(b, number);
   const TensorDef& def = graph_->tensors[number];
@@ -194,7 +224,9 @@ Value* Scope::real(Builder& b, int32_t number) {
   if (!is_quantised(def)) return stored_value;
   Slot& slot = slots_[number];
   if (slot.real == nullptr) {
-    slot.real = dequantise(b, stored_value, def, def.quantisation.axis);
+    slot.real = def.constant && def.type == Element::kInt8
+                    ? dequantise_shifted(b, stored_value, def)
+                    : dequantise(b, stored_value, def, def.quantisation.axis);
   }
   return slot.real;
 }
@@ -217,6 +249,11 @@ Value* Context::in(size_t i) {
 Value* Context::stored(size_t i) {
   if (!has(i)) return b.fail(base::str_cat("input ", i, " is missing"));
   return scope_.stored(b, op_.inputs[i]);
+}
+
+Value* Context::as_in_file(size_t i) {
+  Value* value = stored(i);
+  return to_file(b, value, in_def(i));
 }
 
 Value* Context::imaginary(size_t i) {
@@ -407,6 +444,12 @@ void Context::out_stored(size_t i, Value* stored) {
   const DataType type = data_type(out_def(i).type);
   const bool plain = type != DataType::kInvalid && type != DataType::kBytes && !stored->poison;
   scope_.set(op_.outputs[i], plain ? b.cast(stored, type) : stored);
+}
+
+void Context::out_from_file(size_t i, Value* stored) {
+  const TensorDef def = tflite::as_in_file(out_def(i));
+  if (out_def(i).shifted && !stored->poison) stored = b.cast(stored, data_type(def.type));
+  out_stored(i, from_file(b, stored, out_def(i)));
 }
 
 void Context::out_complex(size_t i, Value* real, Value* imaginary) {

@@ -87,6 +87,9 @@ std::pair<int64_t, int64_t> stored_range(const TensorDef& def);
 // Real numbers from stored ones; `axis` is where the tensor's scales lie by now.
 Value* dequantise(Builder& b, Value* stored, const TensorDef& def, int64_t axis = 0);
 Value* quantise(Builder& b, Value* real, const TensorDef& def);
+// Between stored numbers as the file has them and as they are kept (TensorDef::shifted).
+Value* from_file(Builder& b, Value* stored, const TensorDef& def);
+Value* to_file(Builder& b, Value* stored, const TensorDef& def);
 // The tensor's content as a constant; fails with the reason where the file's content doesn't fit.
 Value* constant_of(Builder& b, const TensorDef& def, const std::shared_ptr<const void>& owner);
 
@@ -120,6 +123,8 @@ class Context {
   Value* stored(size_t i);
   // Of a complex input; its real part is what is stored.
   Value* imaginary(size_t i);
+  // As the file has it: for operators that don't know of scales.
+  Value* as_in_file(size_t i);
   bool quantised(size_t i) const { return has(i) && is_quantised(in_def(i)); }
   // Axes of input i, where they are known; fails otherwise.
   std::optional<size_t> rank(size_t i);
@@ -159,6 +164,8 @@ class Context {
   Value* finish(size_t i, Value* real, Activation activation = Activation::kNone);
   // As it is stored; cast to the type the file states.
   void out_stored(size_t i, Value* stored);
+  // As above, for a result as the file has it.
+  void out_from_file(size_t i, Value* stored);
   void out_complex(size_t i, Value* real, Value* imaginary);
   // Applies `use` to stored numbers where the tensors' scales agree, and to real ones otherwise:
   // for operators that only move elements. Inputs [first, last) and output 0.
@@ -186,14 +193,19 @@ class Context {
 template <typename Use>
 void Context::move_elements(size_t first, size_t last, Use use) {
   bool as_stored = true;
+  bool in_file = true;  // constants, which are not kept shifted
   for (size_t i = first; i < last; ++i) {
-    if (has(i)) as_stored &= same_scale(in_def(i), out_def());
+    if (!has(i)) continue;
+    as_stored &= same_scale(in_def(i), out_def());
+    in_file &= same_scale(in_def(i), tflite::as_in_file(out_def()));
   }
   std::vector<Value*> values;
-  for (size_t i = first; i < last; ++i) values.push_back(as_stored ? stored(i) : in(i));
+  for (size_t i = first; i < last; ++i) values.push_back(as_stored || in_file ? stored(i) : in(i));
   Value* result = use(values);
   if (as_stored) {
     out_stored(0, result);
+  } else if (in_file) {
+    out_from_file(0, result);
   } else {
     out(0, result);
   }

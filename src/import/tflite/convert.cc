@@ -171,7 +171,7 @@ void add_inputs(Builder& b, Scope& scope, Names& names) {
                            ", which is not supported"));
     }
     if (scope.is_set(number)) continue;
-    scope.set(number, b.input(name, input_type(def, name)));
+    scope.set(number, from_file(b, b.input(name, input_type(as_in_file(def), name)), def));
   }
 }
 
@@ -183,7 +183,7 @@ void add_outputs(Builder& b, Scope& scope, Names& names) {
     const TensorDef& def = graph.tensors[number];
     const std::string name = names.give(def, "output", i);
     b.enter("", name);
-    Value* value = scope.stored(b, number);
+    Value* value = to_file(b, scope.stored(b, number), def);
     if (!value->poison) b.output(value, name);
   }
 }
@@ -209,12 +209,14 @@ std::vector<Value*> convert_call(Builder& b, Session& session, int64_t number,
   ++session.depth;
   Scope scope(session, graph);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (graph.inputs[i] >= 0) scope.set(graph.inputs[i], inputs[i]);
+    const int32_t number = graph.inputs[i];
+    if (number >= 0) scope.set(number, from_file(b, inputs[i], graph.tensors[number]));
   }
   convert_operators(b, scope);
   std::vector<Value*> results;
   for (const int32_t output : graph.outputs) {
-    results.push_back(output >= 0 ? scope.stored(b, output) : b.fail("a result is missing"));
+    results.push_back(output >= 0 ? to_file(b, scope.stored(b, output), graph.tensors[output])
+                                  : b.fail("a result is missing"));
   }
   --session.depth;
   return results;

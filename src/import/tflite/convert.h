@@ -18,8 +18,9 @@ namespace supernova::import::tflite {
 base::Status convert(const File& file, Reader& reader, const std::shared_ptr<const void>& owner,
                      uint32_t number, graph::Model& model, tensor::ModelDescription& description);
 
-// The results of graph `number` for these inputs, with its nodes added to `b`; poison, with the
-// reason noted, where the graph does not fit or graphs are nested too deep.
+// The results of graph `number` for these inputs, both as the file has them, with its nodes added
+// to `b`; poison, with the reason noted, where the graph does not fit or graphs are nested too
+// deep.
 std::vector<Value*> convert_call(Builder& b, Session& session, int64_t number,
                                  const std::vector<Value*>& inputs);
 

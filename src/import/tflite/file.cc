@@ -255,7 +255,17 @@ class FileReader {
     out.quantisation.axis = scale.integer(slot::kAxis);
     out.quantisation.special = scale.number<uint8_t>(slot::kDetailsType) != 0;
     out.sparsity = table.table(slot::kSparsity);
+    mark_shifted(out);
     return reader_.status();
+  }
+
+  static void mark_shifted(TensorDef& out) {
+    const Quantisation& q = out.quantisation;
+    const auto fits = [](int64_t zero) { return zero >= -128 && zero < 128; };
+    if (out.type != Element::kInt8 || out.constant || q.scales.size() != 1 || q.special) return;
+    if (q.zero_points.size() > 1 || (q.zero_points.size() == 1 && !fits(q.zero_points[0]))) return;
+    out.type = Element::kUint8;
+    out.shifted = true;
   }
 
   base::Status read_operands(Numbers<int32_t> numbers, size_t tensors, std::string_view what,
@@ -342,6 +352,13 @@ class FileReader {
 };
 
 }  // namespace
+
+TensorDef as_in_file(const TensorDef& def) {
+  TensorDef out = def;
+  if (def.shifted) out.type = Element::kInt8;
+  out.shifted = false;
+  return out;
+}
 
 std::string element_name(Element element) {
   static constexpr std::string_view kNames[] = {

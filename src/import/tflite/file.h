@@ -64,7 +64,13 @@ struct TensorDef {
   bool variable = false;
   Quantisation quantisation;
   Table sparsity;
+  // An INT8 tensor of one scale that is no constant is kept as UINT8, 128 higher: the form for
+  // which runtimes on x86 have integer kernels. `type` says UINT8 then; see as_in_file().
+  bool shifted = false;
 };
+
+// The tensor as the file has it: INT8 where it is kept shifted.
+TensorDef as_in_file(const TensorDef& def);
 
 struct Operator {
   std::string name;  // "CONV_2D", "CUSTOM:my_op"

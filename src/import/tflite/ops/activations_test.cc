@@ -46,6 +46,18 @@ TEST(TfliteActivations, SoftmaxWithBeta) {
               near(each([&](double x) { return std::exp(0.5 * x) / sum; })));
 }
 
+TEST(TfliteActivations, QuantisedSoftmaxOfOne) {
+  TfModel model;
+  const auto in = model.input({TfType::kUint8, {2, 1}, "", {0.1F}, {100}});
+  const auto y = model.tensor({TfType::kUint8, {2, 1}, "", {1.0F / 256}, {0}});
+  model.op("SOFTMAX", {in}, {y}, FlatTable().number(0, 1.0F));
+  model.set_outputs({y});
+  const auto result =
+      run(model,
+          {test::tensor_of("t0", tensor::DataType::kUint8, {2, 1}, std::vector<uint8_t>{7, 99})});
+  EXPECT_THAT(test::values_of<uint8_t>(result), ElementsAre(255, 255));
+}
+
 TEST(TfliteActivations, QuantisedLogistic) {
   TfModel model;
   const auto in = model.input({TfType::kInt8, {3}, "", {0.1F}, {0}});

@@ -14,7 +14,7 @@ enum While { kCondition, kBody };
 
 std::vector<Value*> stored_from(Context& c, size_t first) {
   std::vector<Value*> out;
-  for (size_t i = first; i < c.input_count(); ++i) out.push_back(c.stored(i));
+  for (size_t i = first; i < c.input_count(); ++i) out.push_back(c.as_in_file(i));
   return out;
 }
 
@@ -23,7 +23,8 @@ void give(Context& c, const std::vector<Value*>& results) {
                  "the graph gives another number of results")) {
     return;
   }
-  for (size_t i = 0; i < results.size() && i < c.output_count(); ++i) c.out_stored(i, results[i]);
+  for (size_t i = 0; i < results.size() && i < c.output_count(); ++i)
+    c.out_from_file(i, results[i]);
 }
 
 std::shared_ptr<graph::Graph> branch(Context& c, int64_t number,
@@ -35,7 +36,7 @@ std::shared_ptr<graph::Graph> branch(Context& c, int64_t number,
   for (size_t i = 0; i < results.size() && !results[i]->poison; ++i) {
     // Both branches must give one type.
     Value* value = results[i];
-    const DataType type = data_type(c.out_def(i).type);
+    const DataType type = data_type(as_in_file(c.out_def(i)).type);
     if (type != DataType::kInvalid && type != DataType::kBytes) value = body.cast(value, type);
     body.output(value, "result");
   }

@@ -28,8 +28,12 @@ std::optional<Attributes> pool_attributes(Context& c) {
 void average_stored(Context& c, const Attributes& attributes) {
   Value* x = c.b.cast(c.b.transpose(c.stored(0), {0, 3, 1, 2}), DataType::kFp32);
   Value* mean = c.b.op("AveragePool", {x}, attributes);
+  // Away from the file's zero.
+  const float zero = c.in_def(0).shifted ? 128.0F : 0.0F;
+  if (zero != 0) mean = c.b.sub(mean, c.b.scalar(zero));
   Value* size = c.b.op("Floor", {c.b.add(c.b.op("Abs", {mean}), c.b.scalar(0.5F))});
   Value* y = c.b.mul(c.b.op("Sign", {mean}), size);
+  if (zero != 0) y = c.b.add(y, c.b.scalar(zero));
   const auto [low, high] = clamped_range(c.out_def(), c.activation(s::kActivation));
   if (std::pair(low, high) != stored_range(c.out_def())) {
     y = c.b.clip(y, static_cast<float>(low), static_cast<float>(high));

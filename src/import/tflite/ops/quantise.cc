@@ -26,13 +26,13 @@ void quantize(Context& c) {
 void dequantize(Context& c) { c.out(0, real_of_int32(c, 0)); }
 
 void cast(Context& c) {
-  const DataType to = data_type(c.out_def().type);
+  const DataType to = data_type(as_in_file(c.out_def()).type);
   if (!c.require(to != DataType::kInvalid && to != DataType::kBytes &&
                      c.stored(0)->type.data_type != DataType::kBytes,
                  "this type can't be cast")) {
     return;
   }
-  c.out_stored(0, c.b.cast(c.stored(0), to));
+  c.out_from_file(0, c.b.cast(c.as_in_file(0), to));
 }
 
 // Rounds to a grid of 2^bits - 1 steps on which zero lies.
@@ -59,6 +59,8 @@ void register_quantise(OpTable& table) {
   table.add("QUANTIZE", quantize);
   table.add("DEQUANTIZE", dequantize);
   table.add("CAST", cast, "strings");
+  // Sparse constants are filled up when they are read.
+  table.add("DENSIFY", [](Context& c) { c.out_from_file(0, c.as_in_file(0)); });
   table.add("FAKE_QUANT", fake_quant);
 }
 

@@ -25,7 +25,7 @@ std::optional<std::string> name_of(Context& c) {
 void assign_variable(Context& c) {
   const auto name = name_of(c);
   if (!name) return;
-  Value* value = c.stored(1);
+  Value* value = c.as_in_file(1);
   if (c.require(value->constant.has_value() && !c.session().variables.contains(*name),
                 "a variable that changes while the model runs (state between requests) is not "
                 "supported")) {
@@ -38,7 +38,7 @@ void read_variable(Context& c) {
   if (!name) return;
   const auto at = c.session().variables.find(*name);
   if (c.require(at != c.session().variables.end(), "reads a variable that nothing has set")) {
-    c.out_stored(0, at->second);
+    c.out_from_file(0, at->second);
   }
 }
 
