@@ -85,6 +85,8 @@ def difference(got, expected, quantised, layers):
         off = steps.max()
         if quantised and layers > 1 and off <= 4 and (steps > 1).mean() <= 0.03:
             return None
+        if quantised and expected.dtype == np.int16:
+            return None if off <= 3 else f"integers off by up to {off}"  # its kernels approximate
         return None if off <= (1 if quantised else 0) else f"integers off by up to {off}"
     scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-3)
     close = np.isclose(got, expected, rtol=1e-4, atol=2e-5 * scale, equal_nan=True)
