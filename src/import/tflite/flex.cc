@@ -16,6 +16,9 @@ enum Type : uint8_t {
   kIndirectUint = 7,
   kIndirectFloat = 8,
   kMap = 9,
+  kVectorInt = 11,
+  kVectorUint = 12,
+  kVectorFloat = 13,
   kBool = 26
 };
 constexpr uint64_t kMaxEntries = 1024;
@@ -83,11 +86,28 @@ std::optional<double> number(const Bytes& in, uint64_t at, uint64_t parent_width
   }
 }
 
+// A vector of numbers of one type.
+std::vector<double> vector(const Bytes& in, uint64_t at, uint64_t parent_width, uint8_t packed) {
+  std::vector<double> out;
+  const uint8_t type = packed >> 2U;
+  const uint64_t width = uint64_t{1} << (packed & 3U);
+  const auto to = in.follow(at, parent_width);
+  if (type < kVectorInt || type > kVectorFloat || !to || *to < width) return out;
+  const auto count = in.unsigned_at(*to - width, width);
+  if (!count || *count > kMaxEntries || !in.holds(*to, *count * width)) return out;
+  const uint8_t element = type == kVectorInt ? kInt : type == kVectorUint ? kUint : kFloat;
+  for (uint64_t i = 0; i < *count; ++i) {
+    const auto value = number(in, *to + i * width, width, static_cast<uint8_t>(element << 2U));
+    if (value) out.push_back(*value);
+  }
+  return out;
+}
+
 base::Status broken() { return absl::InvalidArgumentError("the operator's options are damaged"); }
 
 }  // namespace
 
-base::Result<std::map<std::string, double>> read_flex_map(std::string_view bytes) {
+base::Result<FlexMap> read_flex_map(std::string_view bytes) {
   const Bytes in{bytes};
   if (bytes.size() < 3) return broken();
   const auto root_width = static_cast<uint8_t>(bytes.back());
@@ -103,13 +123,17 @@ base::Result<std::map<std::string, double>> read_flex_map(std::string_view bytes
   const auto key_width = in.unsigned_at(*map - 2 * width, width);
   if (!count || !keys || !key_width || *key_width == 0 || *key_width > 8) return broken();
   if (*count > kMaxEntries || !in.holds(*map, *count * (width + 1))) return broken();
-  std::map<std::string, double> out;
+  FlexMap out;
   for (uint64_t i = 0; i < *count; ++i) {
     const auto key = in.follow(*keys + i * *key_width, *key_width);
     if (!key) return broken();
     const auto packed = static_cast<uint8_t>(bytes[*map + *count * width + i]);
-    const auto value = number(in, *map + i * width, width, packed);
-    if (value) out[std::string(in.key_at(*key).substr(0, 256))] = *value;
+    const std::string name(in.key_at(*key).substr(0, 256));
+    if (const auto value = number(in, *map + i * width, width, packed)) {
+      out[name] = {*value};
+    } else if (auto values = vector(in, *map + i * width, width, packed); !values.empty()) {
+      out[name] = std::move(values);
+    }
   }
   return out;
 }

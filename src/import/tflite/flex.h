@@ -5,12 +5,15 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 
 namespace supernova::import::tflite {
 
-// The map's numbers and truth values by name; other values are left out.
-base::Result<std::map<std::string, double>> read_flex_map(std::string_view bytes);
+// A lone number has one element.
+using FlexMap = std::map<std::string, std::vector<double>>;
+// The map's numbers, truth values and vectors of numbers by name; other values are left out.
+base::Result<FlexMap> read_flex_map(std::string_view bytes);
 
 }  // namespace supernova::import::tflite

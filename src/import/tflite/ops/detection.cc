@@ -86,7 +86,7 @@ std::optional<PostProcess> read_options(Context& c) {
   }
   const auto number = [&](const char* name, double otherwise) {
     const auto at = map->find(name);
-    return at != map->end() && std::isfinite(at->second) ? at->second : otherwise;
+    return at != map->end() && std::isfinite(at->second[0]) ? at->second[0] : otherwise;
   };
   const auto count = [&](const char* name, double otherwise) {
     const double value = number(name, otherwise);

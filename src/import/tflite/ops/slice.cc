@@ -64,8 +64,9 @@ struct Cut {
 
 struct Plan {
   std::vector<Cut> cuts;
-  std::vector<std::pair<int64_t, size_t>> picks;  // axis, entry: one index that drops the axis
-  std::vector<int64_t> new_axes;                  // in the result
+  // Axis, entry: one index that drops the axis; nothing = the first one, as the mask of begin says.
+  std::vector<std::pair<int64_t, std::optional<size_t>>> picks;
+  std::vector<int64_t> new_axes;  // in the result
 };
 
 bool has_bit(int32_t mask, size_t i) { return i < 31 && ((mask >> i) & 1) != 0; }
@@ -94,7 +95,8 @@ std::optional<Plan> plan_cuts(Context& c, size_t entries, size_t rank,
     } else if (has_bit(fresh, i)) {
       plan.new_axes.push_back(result_axis++);
     } else if (has_bit(o.integer(strided_slot::kShrink), i)) {
-      plan.picks.emplace_back(axis++, i);
+      const bool first = has_bit(o.integer(strided_slot::kBegin), i);
+      plan.picks.emplace_back(axis++, first ? std::nullopt : std::optional<size_t>(i));
     } else {
       if (!c.require(strides[i] != 0, "a stride is zero")) return std::nullopt;
       plan.cuts.push_back({i, axis++, has_bit(o.integer(strided_slot::kBegin), i),
@@ -162,7 +164,8 @@ void strided_slice(Context& c) {
       x = c.b.op("Slice", {x, starts, ends, c.b.ints(axes), c.b.ints(steps)});
     }
     for (auto pick = plan->picks.rbegin(); pick != plan->picks.rend(); ++pick) {
-      x = c.b.gather(x, begin.scalar(pick->second), pick->first);
+      Value* index = pick->second ? begin.scalar(*pick->second) : c.b.scalar(int64_t{0});
+      x = c.b.gather(x, index, pick->first);
     }
     return c.b.unsqueeze(x, plan->new_axes);
   });

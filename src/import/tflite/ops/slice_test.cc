@@ -39,6 +39,8 @@ TEST(TfliteSlice, AllMasksOfAStridedSlice) {
   y = cut({{-1, 0}, {0, 3}, {1, 1}, 0, 0, 0, 0, 1});
   EXPECT_THAT(y.shape, ElementsAre(3));
   EXPECT_THAT(test::values_of<float>(y), ElementsAre(3, 4, 5));
+  y = cut({{-1, 0}, {0, 3}, {1, 1}, 1, 0, 0, 0, 1});
+  EXPECT_THAT(test::values_of<float>(y), ElementsAre(0, 1, 2));
   y = cut({{0, 0, 1}, {0, 0, 2}, {1, 1, 1}, 0, 0, 1, 2});
   EXPECT_THAT(y.shape, ElementsAre(2, 1, 1));
   EXPECT_THAT(test::values_of<float>(y), ElementsAre(1, 4));
