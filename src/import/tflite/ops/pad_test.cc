@@ -1,0 +1,72 @@
+#include "import/tflite/case.h"
+
+namespace supernova::import::tflite {
+namespace {
+
+using tensor::DataType;
+using test::float_tensor;
+
+int32_t pairs(TfModel& model, const std::vector<int32_t>& values) {
+  return model.tensor(
+      {TfType::kInt32, {static_cast<int32_t>(values.size()) / 2, 2}, bytes_of(values)});
+}
+
+TEST(TflitePad, QuantisedZeroIsTheZeroPoint) {
+  TfModel model;
+  const auto x = model.input({TfType::kInt8, {2}, "", {0.5F}, {-7}});
+  const auto y = model.tensor({TfType::kInt8, {4}, "", {0.5F}, {-7}});
+  model.op("PAD", {x, pairs(model, {1, 1})}, {y});
+  model.set_outputs({y});
+  const auto result =
+      run(model, {test::tensor_of("t0", DataType::kInt8, {2}, std::vector<int8_t>{1, 2})});
+  EXPECT_THAT(test::values_of<int8_t>(result), ElementsAre(-7, 1, 2, -7));
+}
+
+TEST(TflitePad, MirrorsWithAndWithoutTheEdge) {
+  for (const int8_t mode : {0, 1}) {
+    TfModel model;
+    const auto x = model.input({TfType::kFloat32, {3}});
+    const auto y = model.tensor({TfType::kFloat32, {6}});
+    model.op("MIRROR_PAD", {x, pairs(model, {2, 1})}, {y}, FlatTable().number(0, mode));
+    model.set_outputs({y});
+    const std::vector<float> expected =
+        mode == 0 ? std::vector<float>{3, 2, 1, 2, 3, 2} : std::vector<float>{2, 1, 1, 2, 3, 3};
+    EXPECT_THAT(run_floats(model, {float_tensor("t0", {3}, {1, 2, 3})}),
+                ElementsAreArray(expected));
+  }
+}
+
+// There and back, through batch and through depth, gives what was there.
+TEST(TflitePad, SpaceToBatchAndDepthAndBack) {
+  TfModel model;
+  const auto x = model.input({TfType::kFloat32, {1, 4, 4, 2}});
+  const auto block = model.ints({2, 2});
+  const auto none = pairs(model, {0, 0, 0, 0});
+  const auto batch = model.tensor({TfType::kFloat32, {4, 2, 2, 2}});
+  const auto again = model.tensor({TfType::kFloat32, {1, 4, 4, 2}});
+  const auto depth = model.tensor({TfType::kFloat32, {1, 2, 2, 8}});
+  const auto y = model.tensor({TfType::kFloat32, {1, 4, 4, 2}});
+  model.op("SPACE_TO_BATCH_ND", {x, block, none}, {batch});
+  model.op("BATCH_TO_SPACE_ND", {batch, block, none}, {again});
+  model.op("SPACE_TO_DEPTH", {again}, {depth}, FlatTable().number(0, 2));
+  model.op("DEPTH_TO_SPACE", {depth}, {y}, FlatTable().number(0, 2));
+  model.set_outputs({y, batch, depth});
+  const auto values = test::some_floats(32);
+  const auto input = float_tensor("t0", {1, 4, 4, 2}, values);
+  EXPECT_THAT(run_floats(model, {input}), ElementsAreArray(values));
+  // Element (0, 1, 0, 0) is the first of block row 1, column 0.
+  EXPECT_EQ(run_floats(model, {input}, 1)[2 * 8], values[8]);
+  EXPECT_EQ(run_floats(model, {input}, 2)[4], values[8]);
+}
+
+TEST(TflitePad, RefusesANegativePadding) {
+  TfModel model;
+  const auto x = model.input({TfType::kFloat32, {3}});
+  const auto y = model.tensor({TfType::kFloat32, {2}});
+  model.op("PAD", {x, pairs(model, {-1, 0})}, {y});
+  model.set_outputs({y});
+  EXPECT_THAT(refusal(model), HasSubstr("a padding is negative"));
+}
+
+}  // namespace
+}  // namespace supernova::import::tflite

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Random small graphs through Supernova and through the TensorFlow Lite runtime, compared.
+
+usage: differential.py [--count N] [--seed S] [--only FAMILY]... [--keep DIR] [-v]
+
+A graph that either side refuses is counted; numbers that differ are errors: quantised results by
+more than one step, whole numbers at all, real ones beyond rounding. Run it through
+tests/oracles/tflite/run, which finds the runtime.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from ai_edge_litert import interpreter as litert
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from families import FAMILIES, Case  # noqa: E402
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
+BINARY = os.environ.get("SUPERNOVA", os.path.join(ROOT, "build", "release", "bin", "supernova"))
+RESOLVER = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+
+def by_runtime(content, feeds):
+    """The runtime's outputs with whether each is quantised, or a reason; in a process of its own,
+    which damaged graphs may end."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        try:
+            runtime = litert.Interpreter(model_content=content, experimental_op_resolver_type=RESOLVER,
+                                         num_threads=1)
+            runtime.allocate_tensors()
+            for detail, feed in zip(runtime.get_input_details(), feeds):
+                runtime.set_tensor(detail["index"], feed)
+            runtime.invoke()
+            answer = [(runtime.get_tensor(d["index"]),
+                       len(d["quantization_parameters"]["scales"]) > 0)
+                      for d in runtime.get_output_details()]
+        except Exception as error:  # pylint: disable=broad-except
+            answer = str(error)
+        with os.fdopen(write, "wb") as pipe:
+            pickle.dump(answer, pipe)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        content = pipe.read()
+    os.waitpid(pid, 0)
+    return pickle.loads(content) if content else "the runtime crashed"
+
+
+def by_supernova(path, graph, folder):
+    """Our outputs by position, or a reason."""
+    out = os.path.join(folder, "out")
+    command = [BINARY, "infer", path, "--output-dir", out]
+    for number, feed in zip(graph.graph.inputs, graph.feeds):
+        file = os.path.join(folder, f"t{number}.npy")
+        np.save(file, feed)
+        command += ["--input", f"t{number}={file}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        return f"exit {done.returncode}: {done.stderr.strip()[-600:]}"
+    return [np.load(os.path.join(out, f"t{n}.npy")) for n in graph.graph.outputs]
+
+
+def difference(got, expected, quantised, layers):
+    """Why two tensors differ too much, or None. One step of rounding grows through later layers."""
+    if got.shape != expected.shape or got.dtype != expected.dtype:
+        return f"{got.dtype}{list(got.shape)}, not {expected.dtype}{list(expected.shape)}"
+    if got.size == 0:
+        return None
+    if expected.dtype.kind in "iub":
+        steps = np.abs(got.astype(np.int64) - expected.astype(np.int64))
+        off = steps.max()
+        if quantised and layers > 1 and off <= 4 and (steps > 1).mean() <= 0.03:
+            return None
+        if quantised and expected.dtype == np.int16:
+            return None if off <= 3 else f"integers off by up to {off}"  # its kernels approximate
+        return None if off <= (1 if quantised else 0) else f"integers off by up to {off}"
+    scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-3)
+    close = np.isclose(got, expected, rtol=1e-4, atol=2e-5 * scale, equal_nan=True)
+    return None if close.all() else f"off by up to {np.abs(got - expected).max():.3g} of {scale:.3g}"
+
+
+def one(seed, family, keep):
+    """(family, operators, outcome, words)."""
+    case = Case(seed)
+    graph = family(case)
+    content = graph.model.bytes()
+    expected = by_runtime(content, graph.feeds)
+    for _ in range(8):  # down to a version that the runtime has
+        newer = isinstance(expected, str) and re.search(r"opcode '(\w+)' version", expected)
+        if not newer or not graph.model.lower_version(newer.group(1)):
+            break
+        content = graph.model.bytes()
+        expected = by_runtime(content, graph.feeds)
+    names = "+".join(sorted({name for name, _ in graph.model.codes}))
+    words = ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.tflite")
+        with open(path, "wb") as file:
+            file.write(content)
+        if isinstance(expected, str):
+            return family.__name__, names, "runtime refuses", expected.strip()[:200]
+        got = by_supernova(path, graph, folder)
+        if isinstance(got, str):
+            outcome, words = "we refuse", got
+            if not got.startswith("exit 1:"):
+                outcome = "CRASHED"
+        else:
+            tolerant = family.__name__ == "hybrid" or names == "EMBEDDING_LOOKUP"
+            reasons = []
+            if names == "TFLite_Detection_PostProcess":
+                # The runtime leaves rows beyond the number of detections as they were.
+                count = int(expected[3][0][0])
+                expected = [(e[:, :count], q) for e, q in expected[:3]] + expected[3:]
+                got = [g[:, :count] for g in got[:3]] + got[3:]
+            for g, (e, quantised) in zip(got, expected):
+                why = difference(g, e, quantised, len(graph.graph.operators))
+                if why and tolerant and why.startswith("off"):
+                    # The runtime rounds activations to 8 bits on the way; we don't.
+                    span = np.abs(e).max(initial=1e-3)
+                    why = why if np.abs(g - e).max() > 0.03 * span + 0.05 else None
+                if why:
+                    reasons.append(why)
+            outcome = "WRONG" if reasons else "equal"
+            words = "; ".join(reasons)
+        if keep and outcome in ("WRONG", "CRASHED", "we refuse"):
+            target = os.path.join(keep, f"{family.__name__}_{seed}")
+            shutil.copytree(folder, target, dirs_exist_ok=True)
+            if not isinstance(expected, str):
+                for i, (e, _) in enumerate(expected):
+                    np.save(os.path.join(target, f"expected_{i}.npy"), e)
+    return family.__name__, names, outcome, words
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", action="append")
+    parser.add_argument("--keep")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("-v", action="store_true")
+    args = parser.parse_args()
+    families = [f for f in FAMILIES if not args.only or f.__name__ in args.only]
+    tally = collections.Counter()
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        jobs = {pool.submit(one, args.seed + i, families[i % len(families)], args.keep): args.seed + i
+                for i in range(args.count)}
+        for job in concurrent.futures.as_completed(jobs):
+            family, names, outcome, words = job.result()
+            tally[outcome] += 1
+            if outcome in ("WRONG", "CRASHED") or args.v:
+                print(f"seed {jobs[job]} {family} {names}: {outcome} {words}", flush=True)
+    print(", ".join(f"{n} {outcome}" for outcome, n in sorted(tally.items())))
+    return 1 if tally["WRONG"] or tally["CRASHED"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
