@@ -102,7 +102,8 @@ base::Result<tensor::ImportedModel> import_checked(std::string_view content,
   describe(file, content, number, description);
   graph::Model model;
   model.producer_name = "supernova tflite";
-  SN_TRY(convert(file, reader, owner, number, model, description));
+  SN_ASSIGN(const InputShapes shapes, input_shapes(options));
+  SN_TRY(convert(file, reader, owner, number, shapes, model, description));
   return graph::finish_import(model, std::move(description));
 }
 
