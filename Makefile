@@ -53,6 +53,10 @@ bench: build ## measure the server against the bare runtime in-process
 clients: test-deps build ## published clients (from PyPI) against the server
 	@tests/clients/run $(ARGS)
 
+.PHONY: oracles
+oracles: test-deps build ## importers against the frameworks' own runtimes (Debian, PyPI)
+	@tests/oracles/run $(ARGS)
+
 .PHONY: soak
 soak: test-deps build ## loads, reloads and connections by the thousand
 	@SUPERNOVA_SOAK=full tests/soak/run $(ARGS)

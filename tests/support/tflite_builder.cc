@@ -147,9 +147,16 @@ uint32_t TfModel::code(std::string_view name) {
     table.text(1, name);
   }
   table.number(0, static_cast<int8_t>(std::min(number, 127))).number(3, number);
+  for (const auto& [op, version] : versions_) {
+    if (op == name) table.number(2, version);
+  }
   codes_.push_back(std::move(table));
   code_names_.emplace_back(name);
   return static_cast<uint32_t>(codes_.size()) - 1;
+}
+
+void TfModel::set_version(std::string_view name, int32_t version) {
+  versions_.emplace_back(name, version);
 }
 
 int32_t TfModel::op(std::string_view name, std::vector<int32_t> inputs,

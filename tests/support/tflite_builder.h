@@ -105,6 +105,8 @@ class TfModel {
   // output.
   int32_t op(std::string_view name, std::vector<int32_t> inputs, std::vector<int32_t> outputs,
              const FlatTable& options = {}, std::string_view custom = "");
+  // The version that operators of this name have, 1 unless said; before the first of them.
+  void set_version(std::string_view name, int32_t version);
   void set_inputs(std::vector<int32_t> inputs);
   void set_outputs(std::vector<int32_t> outputs);
   std::string file() const;
@@ -124,6 +126,7 @@ class TfModel {
   std::vector<FlatTable> buffers_;
   std::vector<FlatTable> codes_;
   std::vector<std::string> code_names_;
+  std::vector<std::pair<std::string, int32_t>> versions_;
 };
 
 }  // namespace supernova::test

@@ -135,7 +135,10 @@ class CaffeImporter final : public Importer {
     if (!files->weights.empty()) {
       SN_ASSIGN(weights, open(files->weights));
     }
-    return import_content(net, weights, options);
+    SN_ASSIGN(tensor::ImportedModel out, import_content(net, weights, options));
+    out.sources = {files->net};
+    if (weights) out.sources.push_back(files->weights);
+    return out;
   }
 
   std::vector<SupportedOperator> operators() const override { return op_table().supported(); }

@@ -288,9 +288,8 @@ class Follower {
     if (steps == nullptr) return true;
     if (axes == nullptr || !axes->constant) return false;
     const std::vector<int64_t> cut = axes->constant->integers();
-    return std::none_of(cut.begin(), cut.end(), [&](int64_t at) {
-      return place(at, node.inputs[0]->rank()) == axis;
-    });
+    return std::none_of(cut.begin(), cut.end(),
+                        [&](int64_t at) { return place(at, node.inputs[0]->rank()) == axis; });
   }
 
   // The operator leaves the batch axis alone where its size stays.

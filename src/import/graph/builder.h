@@ -114,8 +114,8 @@ class Builder {
   std::vector<Problem> problems_;
 };
 
-// "2 things can't be imported:\nDetectionOutput 'det': …;\nReorg 'a', 'b': …"; one alone without its
-// first line.
+// "2 things can't be imported:\nDetectionOutput 'det': …;\nReorg 'a', 'b': …"; one alone without
+// its first line.
 inline constexpr std::string_view kProblemSeparator = ";\n";
 std::string describe(const std::vector<Problem>& problems);
 

@@ -93,6 +93,7 @@ class Model {
   // A size of its own that nothing else has.
   static Dim fresh_dim();
   const std::deque<Value>& values() const { return values_; }
+  std::deque<Value>& values() { return values_; }
 
  private:
   std::deque<Value> values_;

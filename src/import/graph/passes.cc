@@ -28,6 +28,14 @@ void remove_unused_in(Graph& graph) {
   link_producers(graph);
 }
 
+void collect_read(const Graph& graph, std::set<const Value*>& out) {
+  for (const Node& node : graph.nodes) {
+    out.insert(node.inputs.begin(), node.inputs.end());
+    each_body(node, [&](Graph& body) { collect_read(body, out); });
+  }
+  out.insert(graph.outputs.begin(), graph.outputs.end());
+}
+
 // Text that two nodes share only if they do the same; "" for those that can't be compared.
 struct KeyWriter {
   std::string& out;
@@ -171,6 +179,14 @@ base::Status check_graph(const Model& model, const Graph& graph) {
 
 }  // namespace
 
+void release_unused(Model& model) {
+  std::set<const Value*> read;
+  collect_read(model.graph, read);
+  for (Value& value : model.values()) {
+    if (value.constant && !read.contains(&value)) value.constant.reset();
+  }
+}
+
 void remove_unused(Model& model) { remove_unused_in(model.graph); }
 
 void merge_equal(Model& model) {
@@ -189,6 +205,7 @@ void optimise(Model& model) {
   merge_equal(model);
   cancel_transposes(model);
   merge_equal(model);
+  release_unused(model);
   name_all(model);
 }
 

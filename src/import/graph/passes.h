@@ -11,6 +11,9 @@ namespace supernova::import::graph {
 
 // Removes nodes and constants that no output needs. Inputs of the graph stay.
 void remove_unused(Model& model);
+// Lets go of the content of constants that no node reads: copies in another layout or type are as
+// large as the weights.
+void release_unused(Model& model);
 // Moves Transpose nodes down through operators that do not care about the order of axes (or whose
 // axis attributes can be renumbered), joins and cancels them, so that a graph imported from NHWC
 // runs its convolutions in NCHW with transposes at its ends only. Inputs and outputs keep their

@@ -56,4 +56,48 @@ inline auto near(const std::vector<float>& expected, float tolerance = 1e-5F) {
   return Pointwise(FloatNear(tolerance), expected);
 }
 
+// Numbers by name (sorted) as FlexBuffers; one number or a vector of them, floats of four bytes.
+inline std::string flex(const std::vector<std::pair<std::string, std::vector<float>>>& sorted) {
+  std::string out;
+  std::vector<size_t> keys;
+  std::vector<size_t> vectors;
+  const auto put = [&](uint32_t value) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  };
+  for (const auto& [key, _] : sorted) {
+    keys.push_back(out.size());
+    out += key + '\0';
+  }
+  while (out.size() % 4 != 0) out += '\0';
+  for (const auto& [_, values] : sorted) {
+    put(static_cast<uint32_t>(values.size()));
+    vectors.push_back(out.size());
+    out += bytes_of(values);
+  }
+  put(static_cast<uint32_t>(sorted.size()));
+  const size_t key_vector = out.size();
+  for (const size_t key : keys) put(static_cast<uint32_t>(out.size() - key));
+  put(static_cast<uint32_t>(out.size() - key_vector));
+  put(4);
+  put(static_cast<uint32_t>(sorted.size()));
+  const size_t map = out.size();
+  std::string types;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const bool one = sorted[i].second.size() == 1;
+    if (one) {
+      out += bytes_of(sorted[i].second);
+    } else {
+      put(static_cast<uint32_t>(out.size() - vectors[i]));
+    }
+    // FLOAT or VECTOR_FLOAT, four bytes.
+    types += static_cast<char>(((one ? 3U : 13U) << 2U) | 2U);
+  }
+  out += types;
+  while ((out.size() - map) % 4 != 0) out += '\0';
+  put(static_cast<uint32_t>(out.size() - map));
+  out += static_cast<char>((9U << 2U) | 2U);  // MAP
+  out += '\4';
+  return out;
+}
+
 }  // namespace supernova::import::tflite

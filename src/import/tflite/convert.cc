@@ -7,12 +7,6 @@
 #include "import/tflite/ops.h"
 
 namespace supernova::import::tflite {
-namespace {
-
-constexpr size_t kMaxDepth = 16;
-constexpr size_t kMaxConversions = 1U << 19U;
-constexpr size_t kMaxNameLength = 256;
-
 const OpTable& op_table() {
   static const OpTable built = [] {
     OpTable table;
@@ -21,6 +15,12 @@ const OpTable& op_table() {
   }();
   return built;
 }
+
+namespace {
+
+constexpr size_t kMaxDepth = 16;
+constexpr size_t kMaxConversions = 1U << 19U;
+constexpr size_t kMaxNameLength = 256;
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kMaxNameLength && text.find('\0') == text.npos &&
@@ -149,6 +149,22 @@ class Names {
   std::set<std::string> taken_;
 };
 
+// What the file declares of an input; open sizes are -1.
+tensor::TensorInfo declared(const TensorDef& def, const std::string& name) {
+  tensor::TensorInfo info;
+  info.name = name;
+  const auto& sizes = def.signature.empty() ? def.shape : def.signature;
+  info.shape.assign(sizes.begin(), sizes.end());
+  return info;
+}
+
+void fix_sizes(const InputShapes& shapes, const std::string& name, Dims& dims) {
+  const auto at = shapes.find(name);
+  for (size_t i = 0; at != shapes.end() && i < std::min(dims.size(), at->second.size()); ++i) {
+    if (at->second[i] >= 0 && !dims[i].is_constant()) dims[i] = Dim(at->second[i]);
+  }
+}
+
 graph::Type input_type(const TensorDef& def, const std::string& name) {
   Dims dims = graph::to_dims(def.shape);
   for (size_t i = 0; i < def.signature.size(); ++i) {
@@ -158,8 +174,9 @@ graph::Type input_type(const TensorDef& def, const std::string& name) {
   return graph::Type::of(data_type(def.type), std::move(dims));
 }
 
-void add_inputs(Builder& b, Scope& scope, Names& names) {
+base::Status add_inputs(Builder& b, Scope& scope, Names& names, const InputShapes& shapes) {
   const SubGraph& graph = scope.graph();
+  std::vector<tensor::TensorInfo> all;
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const int32_t number = graph.inputs[i];
     if (number < 0) continue;
@@ -171,8 +188,12 @@ void add_inputs(Builder& b, Scope& scope, Names& names) {
                            ", which is not supported"));
     }
     if (scope.is_set(number)) continue;
-    scope.set(number, from_file(b, b.input(name, input_type(as_in_file(def), name)), def));
+    graph::Type type = input_type(as_in_file(def), name);
+    all.push_back(declared(def, name));
+    fix_sizes(shapes, name, type.dims);
+    scope.set(number, from_file(b, b.input(name, std::move(type)), def));
   }
+  return check_input_shapes(shapes, all);
 }
 
 void add_outputs(Builder& b, Scope& scope, Names& names) {
@@ -223,14 +244,15 @@ std::vector<Value*> convert_call(Builder& b, Session& session, int64_t number,
 }
 
 base::Status convert(const File& file, Reader& reader, const std::shared_ptr<const void>& owner,
-                     uint32_t number, graph::Model& model, tensor::ModelDescription& description) {
+                     uint32_t number, const InputShapes& shapes, graph::Model& model,
+                     tensor::ModelDescription& description) {
   const SubGraph& graph = file.subgraphs[number];
   if (graph.outputs.empty()) return absl::InvalidArgumentError("the model has no outputs");
   Session session{file, reader, owner, {}, {}};
   Scope scope(session, graph);
   Builder b(model);
   Names names;
-  add_inputs(b, scope, names);
+  SN_TRY(add_inputs(b, scope, names, shapes));
   convert_operators(b, scope);
   add_outputs(b, scope, names);
   SN_TRY(reader.status());

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "import/graph/graph.h"
+#include "import/input_shapes.h"
 #include "import/tflite/context.h"
 #include "import/tflite/file.h"
 #include "tensor/artefact.h"
@@ -13,10 +14,11 @@
 namespace supernova::import::tflite {
 
 // Makes graph `number` of the file, read through `reader`, the model's own; `owner` keeps the
-// file's bytes alive. The error lists every operator that can't be had. Notes go to the
-// description.
+// file's bytes alive; `shapes` fixes open sizes. The error lists every operator that can't be had.
+// Notes go to the description.
 base::Status convert(const File& file, Reader& reader, const std::shared_ptr<const void>& owner,
-                     uint32_t number, graph::Model& model, tensor::ModelDescription& description);
+                     uint32_t number, const InputShapes& shapes, graph::Model& model,
+                     tensor::ModelDescription& description);
 
 // The results of graph `number` for these inputs, both as the file has them, with its nodes added
 // to `b`; poison, with the reason noted, where the graph does not fit or graphs are nested too

@@ -40,6 +40,15 @@ TEST(TfliteFile, DescribesTheModel) {
   EXPECT_THAT(model->description.outputs[0].shape, ElementsAre(-1, 3));
 }
 
+TEST(TfliteFile, OpenSizesCanBeFixed) {
+  const auto fixed = imported(small().file(), {{"input_shape.t0", "3,4,4,-1"}});
+  ASSERT_TRUE(fixed.ok()) << fixed.status();
+  EXPECT_THAT(fixed->description.inputs[0].shape, ElementsAre(3, 4, 4, 2));
+  EXPECT_THAT(fixed->description.outputs[0].shape, ElementsAre(3, 3));
+  EXPECT_THAT(imported(small().file(), {{"input_shape.t0", "3,5,4,2"}}).status().ToString(),
+              HasSubstr("does not fit the model's"));
+}
+
 TEST(TfliteFile, IsDeterministic) {
   const auto a = imported(small().file());
   const auto b = imported(small().file());

@@ -10,5 +10,6 @@ using OpTable = graph::OpTable<Context>;
 
 // Generated from the files in ops/.
 void register_ops(OpTable& table);
+const OpTable& op_table();  // all of them
 
 }  // namespace supernova::import::tflite

@@ -9,6 +9,7 @@
 #include "import/tflite/attached.h"
 #include "import/tflite/convert.h"
 #include "import/tflite/file.h"
+#include "import/tflite/ops.h"
 #include "import/wire/model_file.h"
 
 namespace supernova::import::tflite {
@@ -102,7 +103,8 @@ base::Result<tensor::ImportedModel> import_checked(std::string_view content,
   describe(file, content, number, description);
   graph::Model model;
   model.producer_name = "supernova tflite";
-  SN_TRY(convert(file, reader, owner, number, model, description));
+  SN_ASSIGN(const InputShapes shapes, input_shapes(options));
+  SN_TRY(convert(file, reader, owner, number, shapes, model, description));
   return graph::finish_import(model, std::move(description));
 }
 
@@ -147,8 +149,12 @@ class TfliteImporter final : public Importer {
     if (fs::is_directory(file, error)) return several_models(file);
     SN_ASSIGN(wire::ModelFile opened, wire::ModelFile::open(file, wire::ModelFile::Mode::kRead));
     const auto model = std::make_shared<wire::ModelFile>(std::move(opened));
-    return import_content(model->bytes(), model, file, options);
+    SN_ASSIGN(tensor::ImportedModel out, import_content(model->bytes(), model, file, options));
+    out.sources = {file};
+    return out;
   }
+
+  std::vector<SupportedOperator> operators() const override { return op_table().supported(); }
 
  private:
   static base::Status several_models(const std::string& folder) {

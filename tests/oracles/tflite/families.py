@@ -757,6 +757,8 @@ def rnn(c):
     f = lambda *s: c.g.const(c.array("float32", s, -1, 1))  # noqa: E731
     var = lambda *s: c.g.tensor("float32", s, variable=True)  # noqa: E731
     major = bool(c.size(0, 1))
+    if kind == "BIDI" and not major:
+        b = 1  # the runtime reads the second item's state from the wrong place
     xs = [t, b, i] if major else [b, t, i]
     if kind == "RNN":
         o = options("RNN", fusedActivationFunction=c.pick(0, 1, 4))

@@ -27,44 +27,16 @@ TEST(TfliteDetection, SuppressesOverlapsAndFillsUpWithZeros) {
   EXPECT_THAT(test::values_of<int32_t>(run(model, inputs, 2)), ElementsAre(2));
 }
 
-// {"max_detections": 2, "num_classes": 2, "nms_iou_threshold": 0.5, ...} as FlexBuffers: keys, then
-// typed values in the keys' order. All integers and floats of four bytes.
-std::string flex(const std::vector<std::pair<std::string, float>>& sorted) {
-  std::string out;
-  std::vector<size_t> keys;
-  for (const auto& [key, _] : sorted) {
-    keys.push_back(out.size());
-    out += key + '\0';
-  }
-  while (out.size() % 4 != 0) out += '\0';
-  const auto put = [&](uint32_t value) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof(value));
-  };
-  put(static_cast<uint32_t>(sorted.size()));
-  const size_t key_vector = out.size();
-  for (const size_t key : keys) put(static_cast<uint32_t>(out.size() - key));
-  put(static_cast<uint32_t>(out.size() - key_vector));
-  put(4);
-  put(static_cast<uint32_t>(sorted.size()));
-  const size_t map = out.size();
-  for (const auto& [_, value] : sorted) out += bytes_of(std::vector<float>{value});
-  out.append(sorted.size(), static_cast<char>((3U << 2U) | 2U));  // FLOAT, four bytes
-  out += static_cast<char>(out.size() - map);
-  out += static_cast<char>((9U << 2U) | 2U);  // MAP
-  out += '\1';
-  return out;
-}
-
 std::string options(float classes) {
-  return flex({{"h_scale", 5},
-               {"max_classes_per_detection", 1},
-               {"max_detections", 2},
-               {"nms_iou_threshold", 0.5F},
-               {"nms_score_threshold", 0.1F},
-               {"num_classes", classes},
-               {"w_scale", 5},
-               {"x_scale", 10},
-               {"y_scale", 10}});
+  return flex({{"h_scale", {5}},
+               {"max_classes_per_detection", {1}},
+               {"max_detections", {2}},
+               {"nms_iou_threshold", {0.5F}},
+               {"nms_score_threshold", {0.1F}},
+               {"num_classes", {classes}},
+               {"w_scale", {5}},
+               {"x_scale", {10}},
+               {"y_scale", {10}}});
 }
 
 TfModel post_process(const std::string& options) {

@@ -85,7 +85,6 @@ void landmarks_to_matrix(Context& c) {
   const auto scale_y = option(c, *map, "scale_y", 0, kMaxSize);
   const auto subset = map->find("subset_idxs");
   if (c.b.failed() || !c.require(subset != map->end(), "its option subset_idxs is missing")) return;
-  // In pairs; what is left over of an odd number has the first landmark beside it.
   std::vector<int64_t> indices;
   for (const double index : subset->second) {
     if (!c.require(index >= 0 && index <= last, "an index of subset_idxs is not valid")) return;
