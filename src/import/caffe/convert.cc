@@ -91,6 +91,7 @@ class Converter {
         layer.name.empty() ? base::str_cat("at ", to_string(layer.position)) : layer.name;
     build_.enter(layer.type, node);
     LayerContext ctx(build_, layer, weights_, options_);
+    ctx.numbers_made = &numbers_made_;
     const OpTable::Entry* entry = op_table().find(layer.type);
     if (entry == nullptr && needs_labels(layer.type)) return;  // a fork's own loss
     bool poisoned = entry == nullptr;
@@ -176,6 +177,7 @@ class Converter {
   std::set<std::string, std::less<>> consumed_;
   std::map<std::string, size_t, std::less<>> made_;  // when each blob was made last
   size_t made_count_ = 0;
+  int64_t numbers_made_ = 0;
 };
 
 void note_dropped(const Net& net, std::vector<std::string>& notes) {

@@ -124,6 +124,16 @@ TEST(CaffeHostile, ANetThatGrowsWithoutEndIsRefused) {
   EXPECT_THAT(refusal(net), HasSubstr("too large"));
 }
 
+TEST(CaffeHostile, ConstantsWithoutEndAreRefused) {
+  std::string net = input_layer("data", {1, 1, 1000, 1000});
+  for (int i = 0; i < 50; ++i) {
+    net += base::str_cat("layer { name: \"p", i,
+                         "\" type: \"PriorBox\" bottom: \"data\" bottom: ", "\"data\" top: \"t", i,
+                         "\" prior_box_param { min_size: 3 } }\n");
+  }
+  EXPECT_THAT(refusal(net), HasSubstr("too many constant numbers"));
+}
+
 TEST(CaffeHostile, LayersThatReadEachOtherAreRefused) {
   EXPECT_THAT(refusal(input_layer("data", {1, 2}) +
                       "layer { name: \"a\" type: \"ReLU\" bottom: \"b\" top: \"a\" }"

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kMaxCount = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMaxFilled = int64_t{16} << 20U;
+constexpr int64_t kMaxMade = int64_t{16} << 20U;  // PriorBox, fillers: real nets need some 100,000
 
 std::string shape_text(const Sizes& shape) {
   return base::str_cat("[", base::str_join(shape, ","), "]");
@@ -120,6 +121,16 @@ bool LayerContext::check_count(const Sizes& shape) {
   return false;
 }
 
+bool LayerContext::make_room(int64_t count) {
+  const int64_t before = numbers_made != nullptr ? *numbers_made : 0;
+  if (count < 0 || count > kMaxMade - before) {
+    fail("makes too many constant numbers, with the layers before it");
+    return false;
+  }
+  if (numbers_made != nullptr) *numbers_made = before + count;
+  return true;
+}
+
 std::optional<Constant> LayerContext::blob_as_is(size_t index) {
   if (index < blob_count()) return (*blobs_)[index];
   if (!has_weights_file_) {
@@ -155,6 +166,7 @@ std::optional<Constant> LayerContext::fill(const Sizes& shape, const Params& fil
   if (type == "bilinear" && (shape.size() != 4 || shape[2] != shape[3] || shape[2] < 1)) {
     return std::nullopt;
   }
+  if (!make_room(*count)) return std::nullopt;
   if (type == "bilinear") return Constant::floats(shape, bilinear(*count, shape[3]));
   const double value = filler.number("value", filler.exists() ? 0.0 : *otherwise);
   return Constant::floats(

@@ -53,6 +53,10 @@ class LayerContext {
   std::optional<int64_t> size(const Value* value, size_t axis);
   // Refuses a tensor of more than 2^31 - 1 elements, which Caffe can't hold either.
   bool check_count(const Sizes& shape);
+  // Refuses to make constants without end: `count` numbers more than those that the net's layers
+  // have made so far.
+  bool make_room(int64_t count);
+  int64_t* numbers_made = nullptr;  // counted over all layers of a net; may be null
 
   // ---- weights
   size_t blob_count() const { return blobs_ != nullptr ? blobs_->size() : 0; }

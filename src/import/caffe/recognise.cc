@@ -15,7 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxEntries = 10000;
-constexpr size_t kMaxNetText = size_t{16} << 20U;
 constexpr size_t kLookedAt = 4096;
 
 enum class Kind { kOther, kNet, kTrainingNet, kSolver, kWeights, kDamagedNet, kDamagedWeights };
@@ -70,7 +69,7 @@ bool is_solver(const TextMessage& text) {
 
 Kind kind_of_text(std::string_view bytes, bool is_prototxt) {
   const bool binary = bytes.substr(0, kLookedAt).find('\0') != std::string_view::npos;
-  if (binary || bytes.size() > kMaxNetText) return Kind::kOther;
+  if (binary) return Kind::kOther;
   const auto text = parse_text(bytes);
   if (!text.ok()) return is_prototxt ? Kind::kDamagedNet : Kind::kOther;
   if (is_net(**text)) return is_training_net(**text) ? Kind::kTrainingNet : Kind::kNet;

@@ -6,7 +6,6 @@ namespace supernova::import::caffe {
 namespace {
 
 constexpr int kMaxDepth = 64;
-constexpr size_t kMaxText = size_t{16} << 20U;
 constexpr size_t kShown = 30;
 
 bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }

@@ -47,8 +47,10 @@ class TextMessage {
 // The content of a string field, escapes resolved; a bare word as it is.
 std::string unquoted(const TextField& field);
 
+// The largest nets are described in a megabyte or two.
+inline constexpr size_t kMaxText = size_t{4} << 20U;
 // Refuses, with line and column: what is not text format, messages nested deeper than 64, text of
-// more than 16 MiB.
+// more than kMaxText bytes.
 base::Result<std::unique_ptr<TextMessage>> parse_text(std::string_view text);
 
 }  // namespace supernova::import::caffe

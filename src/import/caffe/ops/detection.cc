@@ -136,7 +136,10 @@ void prior_box(LayerContext& ctx) {
   }
   if (!read_boxes(ctx, params, priors) || !read_grid(ctx, params, *layer, priors)) return;
   const auto count = static_cast<int64_t>(priors.boxes.size()) * 4;
-  if (!ctx.check_count({(*layer)[0], (*layer)[1], count, 32})) return;
+  if (!ctx.check_count({(*layer)[0], (*layer)[1], count, 32}) ||
+      !ctx.make_room((*layer)[0] * (*layer)[1] * count * 2)) {
+    return;
+  }
   std::vector<float> values = box_corners(priors, *layer, params.flag("clip", false));
   const size_t corners = values.size();
   values.reserve(2 * corners);

@@ -237,15 +237,18 @@ Value* average_pool(LayerContext& ctx, Value* x, const PoolAxes& axes) {
   // Sums over the padded image, each divided by what its window covers.
   Value* image = padded(ctx, x, axes, 0.0F);
   Value* mean = ctx.build.op("AveragePool", {image}, window_attributes(axes, false));
-  std::vector<float> factors;
-  const auto area = static_cast<float>(axes[0].kernel * axes[1].kernel);
-  for (int64_t h = 0; h < axes[0].out; ++h) {
-    for (int64_t w = 0; w < axes[1].out; ++w) {
-      factors.push_back(area / static_cast<float>(covered(axes[0], h) * covered(axes[1], w)));
+  // A factor per row and one per column: small, whatever the image.
+  for (size_t i = 0; i < 2; ++i) {
+    if (!ctx.make_room(axes[i].out)) return mean;
+    std::vector<float> factors;
+    for (int64_t at = 0; at < axes[i].out; ++at) {
+      factors.push_back(static_cast<float>(axes[i].kernel) /
+                        static_cast<float>(covered(axes[i], at)));
     }
+    const Sizes shape = i == 0 ? Sizes{1, 1, axes[0].out, 1} : Sizes{1, 1, 1, axes[1].out};
+    mean = ctx.build.mul(mean, ctx.build.constant(Constant::floats(shape, factors)));
   }
-  return ctx.build.mul(
-      mean, ctx.build.constant(Constant::floats({1, 1, axes[0].out, axes[1].out}, factors)));
+  return mean;
 }
 
 void register_pooling(OpTable& table) {

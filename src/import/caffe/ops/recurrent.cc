@@ -55,7 +55,9 @@ bool read_recurrence(LayerContext& ctx, size_t state_count, Recurrence& out) {
       out.states.push_back(ctx.build.reshape(given, Dims{out.streams, out.hidden}));
     } else {
       const auto count = static_cast<size_t>(out.streams * out.hidden);
-      if (!ctx.check_count({out.streams, out.hidden})) return false;
+      if (!ctx.check_count({out.streams, out.hidden}) || !ctx.make_room(out.streams * out.hidden)) {
+        return false;
+      }
       out.states.push_back(ctx.build.constant(
           Constant::floats({out.streams, out.hidden}, std::vector<float>(count, 0.0F))));
     }

@@ -47,6 +47,7 @@ std::optional<Sizes> slice_parts(LayerContext& ctx, const Params& params, int64_
   bool fits = static_cast<int64_t>(points.size()) == tops;
   for (const int64_t point : points) {
     fits = fits && point > previous && point <= size;
+    if (!fits) break;
     parts.push_back(point - previous);
     previous = point;
   }
@@ -113,9 +114,10 @@ bool plan_reshape(LayerContext& ctx, const Value* x, ReshapePlan& plan) {
   int64_t start = params.integer("axis", 0);
   if (start < 0) start += rank + 1;
   const int64_t count = params.integer("num_axes", -1);
-  const int64_t end = count == -1 ? rank : start + count;
+  const bool in_range = start >= 0 && start <= rank && count >= -1 && count <= rank;
+  const int64_t end = !in_range ? -1 : count == -1 ? rank : start + count;
   plan.dims = params.message("shape").shape(-1);
-  const bool fits = start >= 0 && start <= rank && count >= -1 && end >= start && end <= rank;
+  const bool fits = in_range && end >= start && end <= rank;
   if (ctx.refuse_if(!fits, base::str_cat("axis and num_axes are not of a blob with ", rank))) {
     return false;
   }
