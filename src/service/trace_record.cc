@@ -1,14 +1,12 @@
 #include "service/trace_record.h"
 
 #include <array>
-#include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "tensor/bytes.h"
+#include "tensor/half.h"
 
 namespace supernova::service {
 namespace {
@@ -22,24 +20,6 @@ uint64_t nanoseconds(Timing::Point point) {
   return static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(point.time_since_epoch()).count());
 }
-
-// IEEE 754 binary16.
-float from_half(uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const auto fraction = static_cast<float>(bits & 1023);
-  float value = 0;
-  if (exponent == 31) {
-    value = fraction == 0 ? std::numeric_limits<float>::infinity()
-                          : std::numeric_limits<float>::quiet_NaN();
-  } else if (exponent == 0) {
-    value = std::ldexp(fraction, -24);
-  } else {
-    value = std::ldexp(fraction + 1024, exponent - 25);
-  }
-  return (bits & 0x8000) != 0 ? -value : value;
-}
-
-float from_bfloat(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
 // Appends the elements, read as T and shown as `show` makes them; false when there was too much.
 template <typename T, typename Show>
@@ -94,9 +74,9 @@ bool append_values(std::string& text, const tensor::Tensor& tensor) {
     case DataType::kInt64:
       return append_numbers<int64_t>(text, bytes);
     case DataType::kFp16:
-      return append_elements<uint16_t>(text, bytes, from_half);
+      return append_elements<uint16_t>(text, bytes, tensor::half_to_float);
     case DataType::kBf16:
-      return append_elements<uint16_t>(text, bytes, from_bfloat);
+      return append_elements<uint16_t>(text, bytes, tensor::bfloat_to_float);
     case DataType::kFp32:
       return append_numbers<float>(text, bytes);
     case DataType::kFp64:

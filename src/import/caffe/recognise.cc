@@ -8,6 +8,7 @@
 #include "import/caffe/net.h"
 #include "import/caffe/weights.h"
 #include "import/wire/model_file.h"
+#include "import/wire/model_folder.h"
 
 namespace supernova::import::caffe {
 namespace {
@@ -96,15 +97,11 @@ struct Found {
 
 Found look(const fs::path& folder) {
   Found found;
-  std::error_code error;
-  size_t seen = 0;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (++seen > kMaxEntries) break;
-    std::error_code ignored;
-    if (!at->is_regular_file(ignored) || is_other_file(at->path())) continue;
-    const Kind kind = kind_of(at->path());
-    if (is_a_net(kind)) found.nets.emplace_back(at->path(), kind);
-    if (is_a_weights_file(kind)) found.weights.push_back(at->path());
+  for (const fs::path path : wire::files_in(
+           folder.string(), kMaxEntries, [](const auto& file) { return !is_other_file(file); })) {
+    const Kind kind = kind_of(path);
+    if (is_a_net(kind)) found.nets.emplace_back(path, kind);
+    if (is_a_weights_file(kind)) found.weights.push_back(path);
   }
   std::sort(found.nets.begin(), found.nets.end());
   std::sort(found.weights.begin(), found.weights.end());

@@ -1,13 +1,11 @@
 #include "import/caffe/weights.h"
 
 #include <array>
-#include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "import/caffe/net.h"
 #include "import/wire/wire.h"
+#include "tensor/half.h"
 
 namespace supernova::import::caffe {
 namespace {
@@ -103,18 +101,6 @@ class Numbers {
   std::shared_ptr<std::string> gathered_;
 };
 
-float half_to_float(uint16_t half) {
-  const uint32_t sign = (half & 0x8000U) << 16U;
-  const uint32_t exponent = (half >> 10U) & 0x1FU;
-  const uint32_t fraction = half & 0x3FFU;
-  if (exponent == 0) {
-    const float value = std::ldexp(static_cast<float>(fraction), -24);
-    return sign != 0 ? -value : value;
-  }
-  const uint32_t wide = exponent == 31 ? 255U : exponent + 112U;
-  return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
-}
-
 std::shared_ptr<std::string> floats_of_doubles(std::string_view bytes) {
   auto out = std::make_shared<std::string>(bytes.size() / 8 * 4, '\0');
   for (size_t i = 0; i < bytes.size() / 8; ++i) {
@@ -131,7 +117,7 @@ std::shared_ptr<std::string> floats_of_halves(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size() / 2; ++i) {
     uint16_t half = 0;
     std::memcpy(&half, bytes.data() + 2 * i, 2);
-    const float value = half_to_float(half);
+    const float value = tensor::half_to_float(half);
     std::memcpy(out->data() + 4 * i, &value, 4);
   }
   return out;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "import/graph/op_classes.h"
 #include "import/graph/passes.h"
 #include "import/graph/rebuild.h"
 
@@ -79,50 +80,6 @@ class Follower {
   }
 
   bool follow(const Node& node) {
-    static const std::set<std::string_view> kItemwise = {"Abs",
-                                                         "Acos",
-                                                         "Acosh",
-                                                         "Asin",
-                                                         "Asinh",
-                                                         "Atan",
-                                                         "Atanh",
-                                                         "Ceil",
-                                                         "Celu",
-                                                         "Clip",
-                                                         "Cos",
-                                                         "Cosh",
-                                                         "Elu",
-                                                         "Erf",
-                                                         "Exp",
-                                                         "Floor",
-                                                         "HardSigmoid",
-                                                         "HardSwish",
-                                                         "Identity",
-                                                         "LeakyRelu",
-                                                         "Log",
-                                                         "Neg",
-                                                         "Not",
-                                                         "Reciprocal",
-                                                         "Relu",
-                                                         "Round",
-                                                         "Selu",
-                                                         "Sigmoid",
-                                                         "Sign",
-                                                         "Sin",
-                                                         "Sinh",
-                                                         "Softplus",
-                                                         "Softsign",
-                                                         "Sqrt",
-                                                         "Tan",
-                                                         "Tanh",
-                                                         "Cast",
-                                                         "ThresholdedRelu",
-                                                         "IsNaN",
-                                                         "IsInf",
-                                                         "Shrink",
-                                                         "Dropout",
-                                                         "QuantizeLinear",
-                                                         "DequantizeLinear"};
     static const std::set<std::string_view> kImages = {"Conv",
                                                        "ConvTranspose",
                                                        "MaxPool",
@@ -136,17 +93,16 @@ class Follower {
                                                        "InstanceNormalization",
                                                        "DepthToSpace",
                                                        "SpaceToDepth"};
-    static const std::set<std::string_view> kBroadcast = {
-        "Add",         "Sub",     "Mul", "Div",   "Mod",   "Max",           "Min",
-        "Sum",         "Mean",    "And", "Or",    "Xor",   "Equal",         "Less",
-        "LessOrEqual", "Greater", "Pow", "PRelu", "Where", "GreaterOrEqual"};
     const std::string& op = node.op;
     if (!node.domain.empty()) return false;
-    if (kItemwise.contains(op)) return only_first(node) && give(node, *axis_of(node.inputs[0]));
+    if (unary_operators().contains(op) || op == "Dropout" || op == "QuantizeLinear" ||
+        op == "DequantizeLinear") {
+      return only_first(node) && give(node, *axis_of(node.inputs[0]));
+    }
     if (kImages.contains(op)) {
       return only_first(node) && axis_of(node.inputs[0]) == 0 && give(node, 0);
     }
-    if (kBroadcast.contains(op)) return follow_broadcast(node);
+    if (broadcasting_operators().contains(op)) return follow_broadcast(node);
     if (op == "Shape" || op == "Size") return true;  // sizes are the same for every item
     if (op == "MatMul") return follow_matmul(node);
     if (op == "Gemm") {

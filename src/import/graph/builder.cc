@@ -3,78 +3,16 @@
 #include <algorithm>
 
 #include "import/graph/infer.h"
+#include "import/onnx/schema.h"
+#include "tensor/half.h"
 
 namespace supernova::import::graph {
 namespace {
 
 using tensor::DataType;
 
-// ONNX's number of a type, for Cast.
-int64_t onnx_number(DataType type) {
-  switch (type) {
-    case DataType::kFp32:
-      return 1;
-    case DataType::kUint8:
-      return 2;
-    case DataType::kInt8:
-      return 3;
-    case DataType::kUint16:
-      return 4;
-    case DataType::kInt16:
-      return 5;
-    case DataType::kInt32:
-      return 6;
-    case DataType::kInt64:
-      return 7;
-    case DataType::kBytes:
-      return 8;
-    case DataType::kBool:
-      return 9;
-    case DataType::kFp16:
-      return 10;
-    case DataType::kFp64:
-      return 11;
-    case DataType::kUint32:
-      return 12;
-    case DataType::kUint64:
-      return 13;
-    case DataType::kBf16:
-      return 16;
-    case DataType::kInvalid:
-      break;
-  }
-  return 0;
-}
-
 bool has(const std::vector<Value*>& values, const Value* value) {
   return std::find(values.begin(), values.end(), value) != values.end();
-}
-
-// The nearest half-precision number; ties to even, too large is infinite.
-uint16_t to_half(float value) {
-  uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof(bits));
-  const auto sign = static_cast<uint16_t>((bits >> 16U) & 0x8000U);
-  const int32_t exponent = static_cast<int32_t>((bits >> 23U) & 0xFFU) - 112;
-  uint32_t fraction = bits & 0x7FFFFFU;
-  if (((bits >> 23U) & 0xFFU) == 0xFF) {
-    return static_cast<uint16_t>(sign | 0x7C00U | (fraction != 0 ? 0x200U : 0U));
-  }
-  if (exponent >= 31) return static_cast<uint16_t>(sign | 0x7C00U);
-  if (exponent < -10) return sign;
-  uint32_t shift = 13;
-  uint32_t out = 0;
-  if (exponent <= 0) {
-    fraction |= 0x800000U;
-    shift = static_cast<uint32_t>(14 - exponent);
-  } else {
-    out = static_cast<uint32_t>(exponent) << 10U;
-  }
-  out += fraction >> shift;
-  const uint32_t rest = fraction & ((1U << shift) - 1);
-  const uint32_t half = 1U << (shift - 1);
-  if (rest > half || (rest == half && (out & 1U) != 0)) ++out;
-  return static_cast<uint16_t>(sign | out);
 }
 
 template <typename T>
@@ -161,14 +99,11 @@ Value* Builder::scalar_of(DataType type, double value) {
     case DataType::kFp64:
       return constant(scalar_content<double>(type, value));
     case DataType::kFp16:
-      return constant(Constant::of<uint16_t>(type, {}, {to_half(static_cast<float>(value))}));
-    case DataType::kBf16: {
-      const auto narrow = static_cast<float>(value);
-      uint32_t bits = 0;
-      std::memcpy(&bits, &narrow, sizeof(bits));
-      bits += 0x7FFFU + ((bits >> 16U) & 1U);
-      return constant(Constant::of<uint16_t>(type, {}, {static_cast<uint16_t>(bits >> 16U)}));
-    }
+      return constant(
+          Constant::of<uint16_t>(type, {}, {tensor::float_to_half(static_cast<float>(value))}));
+    case DataType::kBf16:
+      return constant(
+          Constant::of<uint16_t>(type, {}, {tensor::float_to_bfloat(static_cast<float>(value))}));
     case DataType::kInt64:
       return constant(scalar_content<int64_t>(type, value));
     case DataType::kInt32:
@@ -289,7 +224,7 @@ void Builder::state_shape(Value* value, Dims dims) {
 
 Value* Builder::cast(Value* x, DataType type) {
   if (x->poison || x->type.data_type == type) return x;
-  return op("Cast", {x}, {{"to", onnx_number(type)}});
+  return op("Cast", {x}, {{"to", onnx::element_type_of(type)}});
 }
 
 Value* Builder::transpose(Value* x, const std::vector<int64_t>& permutation) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "import/graph/fold.h"
+#include "import/graph/op_classes.h"
 #include "import/graph/passes.h"
 #include "import/graph/rebuild.h"
 
@@ -17,59 +18,6 @@ struct Alias {
   Value* base = nullptr;
   Permutation order;
 };
-
-const std::set<std::string_view>& elementwise() {
-  static const std::set<std::string_view> ops = {"Abs",
-                                                 "Acos",
-                                                 "Acosh",
-                                                 "Asin",
-                                                 "Asinh",
-                                                 "Atan",
-                                                 "Atanh",
-                                                 "Ceil",
-                                                 "Celu",
-                                                 "Clip",
-                                                 "Cos",
-                                                 "Cosh",
-                                                 "Elu",
-                                                 "Erf",
-                                                 "Exp",
-                                                 "Floor",
-                                                 "HardSigmoid",
-                                                 "HardSwish",
-                                                 "Identity",
-                                                 "LeakyRelu",
-                                                 "Log",
-                                                 "Neg",
-                                                 "Not",
-                                                 "Reciprocal",
-                                                 "Relu",
-                                                 "Round",
-                                                 "Selu",
-                                                 "Sigmoid",
-                                                 "Sign",
-                                                 "Sin",
-                                                 "Sinh",
-                                                 "Softplus",
-                                                 "Softsign",
-                                                 "Sqrt",
-                                                 "Tan",
-                                                 "Tanh",
-                                                 "ThresholdedRelu",
-                                                 "Cast",
-                                                 "IsNaN",
-                                                 "IsInf",
-                                                 "Shrink"};
-  return ops;
-}
-
-const std::set<std::string_view>& broadcasting() {
-  static const std::set<std::string_view> ops = {
-      "Add",  "Sub",         "Mul",   "Div",   "Mod",     "Max",           "Min",
-      "Sum",  "Mean",        "And",   "Or",    "Xor",     "Pow",           "Equal",
-      "Less", "LessOrEqual", "PRelu", "Where", "Greater", "GreaterOrEqual"};
-  return ops;
-}
 
 const std::set<std::string_view>& with_axis() {
   static const std::set<std::string_view> ops = {"Softmax", "LogSoftmax", "Hardmax", "Concat",
@@ -163,11 +111,11 @@ class Mover {
     }
     if (alias == nullptr) return false;
     const Permutation order = alias->order;
-    if (elementwise().contains(node.op)) return pass_unary(node, order);
+    if (unary_operators().contains(node.op)) return pass_unary(node, order);
     if (node.op == "QuantizeLinear" || node.op == "DequantizeLinear") {
       return pass_quantisation(node, order);
     }
-    if (broadcasting().contains(node.op)) return pass_broadcast(node, order);
+    if (broadcasting_operators().contains(node.op)) return pass_broadcast(node, order);
     if (with_axis().contains(node.op)) return pass_axis(node, order);
     if (is_reduction(node.op)) return pass_reduction(node, order);
     if (node.op == "Pad") return pass_pad(node, order);

@@ -1,40 +1,12 @@
 #include "import/graph/constant.h"
 
+#include "tensor/half.h"
 #include "tensor/shape.h"
 
 namespace supernova::import::graph {
 namespace {
 
 using tensor::DataType;
-
-float half_to_float(uint16_t half) {
-  const uint32_t sign = (half & 0x8000U) << 16U;
-  uint32_t exponent = (half >> 10U) & 0x1FU;
-  uint32_t fraction = half & 0x3FFU;
-  uint32_t bits = sign;
-  if (exponent == 0x1F) {
-    bits |= 0x7F800000U | (fraction << 13U);
-  } else if (exponent != 0) {
-    bits |= ((exponent + 112) << 23U) | (fraction << 13U);
-  } else if (fraction != 0) {
-    exponent = 113;
-    while ((fraction & 0x400U) == 0) {
-      fraction <<= 1U;
-      --exponent;
-    }
-    bits |= (exponent << 23U) | ((fraction & 0x3FFU) << 13U);
-  }
-  float out = 0;
-  std::memcpy(&out, &bits, sizeof(out));
-  return out;
-}
-
-float bfloat_to_float(uint16_t value) {
-  const uint32_t bits = uint32_t{value} << 16U;
-  float out = 0;
-  std::memcpy(&out, &bits, sizeof(out));
-  return out;
-}
 
 template <typename T, typename To>
 std::vector<To> converted(const Constant& constant) {
@@ -121,9 +93,9 @@ std::vector<int64_t> Constant::integers() const { return whole_numbers<int64_t>(
 std::vector<double> Constant::numbers() const {
   switch (type_) {
     case DataType::kFp16:
-      return halves(*this, half_to_float);
+      return halves(*this, tensor::half_to_float);
     case DataType::kBf16:
-      return halves(*this, bfloat_to_float);
+      return halves(*this, tensor::bfloat_to_float);
     case DataType::kFp32:
       return converted<float, double>(*this);
     case DataType::kFp64:

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "import/graph/infer_table.h"
+#include "import/graph/op_classes.h"
+#include "import/onnx/schema.h"
 
 namespace supernova::import::graph {
 namespace {
@@ -73,20 +75,13 @@ base::Status where(Inference& node) {
 }
 
 base::Status cast(Inference& node) {
-  // The attribute holds ONNX's number of the type.
-  static constexpr DataType kTypes[] = {DataType::kInvalid, DataType::kFp32,   DataType::kUint8,
-                                        DataType::kInt8,    DataType::kUint16, DataType::kInt16,
-                                        DataType::kInt32,   DataType::kInt64,  DataType::kBytes,
-                                        DataType::kBool,    DataType::kFp16,   DataType::kFp64,
-                                        DataType::kUint32,  DataType::kUint64, DataType::kInvalid,
-                                        DataType::kInvalid, DataType::kBf16};
   const int64_t to = node.node().int_or("to", 0);
-  if (to <= 0 || to >= static_cast<int64_t>(std::size(kTypes)) ||
-      kTypes[to] == DataType::kInvalid) {
+  const DataType wanted = onnx::element_data_type(to);
+  if (wanted == DataType::kInvalid) {
     return absl::InvalidArgumentError(base::str_cat("Cast to type ", to));
   }
   Type type = node.type(0);
-  type.data_type = kTypes[to];
+  type.data_type = wanted;
   node.set(0, std::move(type));
   return absl::OkStatus();
 }
@@ -102,56 +97,11 @@ base::Status dropout(Inference& node) {
 }  // namespace
 
 void add_elementwise(InferTable& table) {
-  for (const std::string_view op : {"Abs",
-                                    "Acos",
-                                    "Acosh",
-                                    "Asin",
-                                    "Asinh",
-                                    "Atan",
-                                    "Atanh",
-                                    "Ceil",
-                                    "Celu",
-                                    "Clip",
-                                    "Cos",
-                                    "Cosh",
-                                    "Elu",
-                                    "Erf",
-                                    "Exp",
-                                    "Floor",
-                                    "HardSigmoid",
-                                    "HardSwish",
-                                    "Identity",
-                                    "LeakyRelu",
-                                    "Log",
-                                    "Neg",
-                                    "Not",
-                                    "PRelu",
-                                    "Reciprocal",
-                                    "Relu",
-                                    "Round",
-                                    "Selu",
-                                    "Sigmoid",
-                                    "Sign",
-                                    "Sin",
-                                    "Sinh",
-                                    "Softplus",
-                                    "Softsign",
-                                    "Sqrt",
-                                    "Tan",
-                                    "Tanh",
-                                    "ThresholdedRelu",
-                                    "CumSum",
-                                    "Softmax",
-                                    "LogSoftmax",
-                                    "Hardmax",
-                                    "LRN",
-                                    "LpNormalization",
-                                    "InstanceNormalization",
-                                    "MeanVarianceNormalization",
-                                    "Trilu",
-                                    "ReverseSequence",
-                                    "BitShift",
-                                    "Shrink"}) {
+  for (const std::string_view op : unary_operators()) table[op] = same;
+  for (const std::string_view op :
+       {"PRelu", "CumSum", "Softmax", "LogSoftmax", "Hardmax", "LRN", "LpNormalization",
+        "InstanceNormalization", "MeanVarianceNormalization", "Trilu", "ReverseSequence",
+        "BitShift"}) {
     table[op] = same;
   }
   table["IsNaN"] = table["IsInf"] = to_bool;

@@ -19,6 +19,7 @@ struct Window {
   std::vector<int64_t> pads;  // all starts, then all ends
   std::string auto_pad;
   bool ceil = false;
+  int64_t group = 1;
 
   int64_t extent(size_t i) const { return (kernel[i] - 1) * dilations[i] + 1; }
 };
@@ -59,6 +60,22 @@ base::Result<Window> read_window(const Inference& node, std::vector<int64_t> ker
   return out;
 }
 
+// That of Conv or ConvTranspose, whose weights say the kernel.
+base::Result<Window> read_kernel(const Inference& node) {
+  const Dims& x = node.dims(0);
+  const Dims& w = node.dims(1);
+  if (x.size() < 3 || x.size() != w.size()) {
+    return absl::InvalidArgumentError(
+        base::str_cat(node.node().op, " of ", to_string(x), " with weights ", to_string(w)));
+  }
+  std::vector<int64_t> kernel;
+  for (size_t i = 2; i < w.size(); ++i) kernel.push_back(w[i].constant().value_or(1));
+  SN_ASSIGN(Window out, read_window(node, kernel, x.size() - 2));
+  out.group = node.node().int_or("group", 1);
+  if (out.group < 1) return absl::InvalidArgumentError(base::str_cat("group ", out.group));
+  return out;
+}
+
 base::Result<Dim> slid(const Dim& size, const Window& window, size_t i) {
   const size_t spatial = window.kernel.size();
   if (window.auto_pad == "SAME_UPPER" || window.auto_pad == "SAME_LOWER") {
@@ -82,16 +99,9 @@ base::Status convolution(Inference& node) {
   }
   const Dims& x = node.dims(0);
   const Dims& w = node.dims(1);
-  if (x.size() < 3 || x.size() != w.size()) {
-    return absl::InvalidArgumentError(
-        base::str_cat("Conv of ", to_string(x), " with weights ", to_string(w)));
-  }
-  const size_t spatial = x.size() - 2;
-  std::vector<int64_t> kernel;
-  for (size_t i = 2; i < w.size(); ++i) kernel.push_back(w[i].constant().value_or(1));
-  SN_ASSIGN(const Window window, read_window(node, kernel, spatial));
-  const int64_t group = node.node().int_or("group", 1);
-  if (group < 1) return absl::InvalidArgumentError(base::str_cat("group ", group));
+  SN_ASSIGN(const Window window, read_kernel(node));
+  const size_t spatial = window.kernel.size();
+  const int64_t group = window.group;
   if (x[1].is_constant() && w[1].is_constant() && !(x[1] == w[1] * Dim(group))) {
     return absl::InvalidArgumentError(base::str_cat("Conv of ", x[1].to_string(),
                                                     " channels with weights for ",
@@ -117,16 +127,9 @@ base::Status transposed_convolution(Inference& node) {
   }
   const Dims& x = node.dims(0);
   const Dims& w = node.dims(1);
-  if (x.size() < 3 || x.size() != w.size()) {
-    return absl::InvalidArgumentError(
-        base::str_cat("ConvTranspose of ", to_string(x), " with weights ", to_string(w)));
-  }
-  const size_t spatial = x.size() - 2;
-  std::vector<int64_t> kernel;
-  for (size_t i = 2; i < w.size(); ++i) kernel.push_back(w[i].constant().value_or(1));
-  SN_ASSIGN(const Window window, read_window(node, kernel, spatial));
-  const int64_t group = node.node().int_or("group", 1);
-  if (group < 1) return absl::InvalidArgumentError(base::str_cat("group ", group));
+  SN_ASSIGN(const Window window, read_kernel(node));
+  const size_t spatial = window.kernel.size();
+  const int64_t group = window.group;
   if (x[1].is_constant() && w[0].is_constant() && !(x[1] == w[0])) {
     return absl::InvalidArgumentError(base::str_cat(
         "ConvTranspose of ", x[1].to_string(), " channels with weights for ", w[0].to_string()));

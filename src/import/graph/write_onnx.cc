@@ -8,8 +8,8 @@
 #include <set>
 
 #include "import/graph/passes.h"
+#include "import/onnx/schema.h"
 
-// Field and enum numbers: onnx.proto3 of ONNX 1.13 (IR version 8).
 namespace supernova::import::graph {
 namespace {
 
@@ -18,61 +18,10 @@ using tensor::DataType;
 
 constexpr int64_t kIrVersion = 8;
 constexpr uint64_t kMaxFile = uint64_t{1} << 31U;
-namespace model_field {
-enum : uint32_t { kIr = 1, kProducer = 2, kGraph = 7, kOpset = 8, kMetadata = 14 };
-}
-namespace graph_field {
-enum : uint32_t { kNode = 1, kName = 2, kInitializer = 5, kInput = 11, kOutput = 12 };
-}
-namespace node_field {
-enum : uint32_t { kInput = 1, kOutput = 2, kName = 3, kOp = 4, kAttribute = 5, kDomain = 7 };
-}
-namespace attribute_field {
-enum : uint32_t { kName = 1, kF = 2, kI = 3, kS = 4, kT = 5, kG = 6 };
-enum : uint32_t { kFloats = 7, kInts = 8, kStrings = 9, kType = 20 };
-}  // namespace attribute_field
-namespace tensor_field {
-enum : uint32_t { kDims = 1, kType = 2, kStrings = 6, kName = 8, kRaw = 9 };
-}
-namespace value_field {
-enum : uint32_t { kName = 1, kType = 2, kTensor = 1, kElement = 1, kShape = 2, kDim = 1 };
-}
+namespace attribute_field = onnx::attribute;
+namespace tensor_field = onnx::tensor_field;
 
-int32_t onnx_type(DataType type) {
-  switch (type) {
-    case DataType::kFp32:
-      return 1;
-    case DataType::kUint8:
-      return 2;
-    case DataType::kInt8:
-      return 3;
-    case DataType::kUint16:
-      return 4;
-    case DataType::kInt16:
-      return 5;
-    case DataType::kInt32:
-      return 6;
-    case DataType::kInt64:
-      return 7;
-    case DataType::kBytes:
-      return 8;
-    case DataType::kBool:
-      return 9;
-    case DataType::kFp16:
-      return 10;
-    case DataType::kFp64:
-      return 11;
-    case DataType::kUint32:
-      return 12;
-    case DataType::kUint64:
-      return 13;
-    case DataType::kBf16:
-      return 16;
-    case DataType::kInvalid:
-      break;
-  }
-  return 0;
-}
+int32_t onnx_type(DataType type) { return static_cast<int32_t>(onnx::element_type_of(type)); }
 
 void add(pbf_writer& writer, uint32_t field, std::string_view text) {
   writer.add_bytes(field, text.data(), text.size());
@@ -84,10 +33,10 @@ std::string tensor_head(const Constant& content, std::string_view name) {
   pbf_writer writer(out);
   const std::vector<int64_t>& shape = content.shape();
   writer.add_packed_int64(tensor_field::kDims, shape.begin(), shape.end());
-  writer.add_int32(tensor_field::kType, onnx_type(content.type()));
+  writer.add_int32(tensor_field::kDataType, onnx_type(content.type()));
   if (!name.empty()) add(writer, tensor_field::kName, name);
   if (content.type() == DataType::kBytes) {
-    for (const std::string& text : content.strings()) add(writer, tensor_field::kStrings, text);
+    for (const std::string& text : content.strings()) add(writer, tensor_field::kStringData, text);
   }
   return out;
 }
@@ -132,9 +81,9 @@ void append_initializer(Pieces& out, const Value& value) {
   const Constant& content = *value.constant;
   std::string head = tensor_head(content, value.name);
   if (content.type() != DataType::kBytes) {
-    append_key(head, tensor_field::kRaw, content.bytes().size());
+    append_key(head, tensor_field::kRawData, content.bytes().size());
   }
-  append_key(out.text(), graph_field::kInitializer, head.size() + content.bytes().size());
+  append_key(out.text(), onnx::graph::kInitializer, head.size() + content.bytes().size());
   out.text() += head;
   constexpr size_t kCopyBelow = 1024;
   if (content.bytes().size() < kCopyBelow) {
@@ -147,29 +96,29 @@ void append_initializer(Pieces& out, const Value& value) {
 std::string value_info(const Value& value) {
   std::string tensor;
   pbf_writer tensor_writer(tensor);
-  tensor_writer.add_int32(value_field::kElement, onnx_type(value.type.data_type));
+  tensor_writer.add_int32(onnx::type::kElement, onnx_type(value.type.data_type));
   if (value.type.rank_known) {
     std::string shape;
     for (const Dim& size : value.dims()) {
       std::string dim;
       if (const auto number = size.constant()) {
-        pbf_writer(dim).add_int64(1, *number);
+        pbf_writer(dim).add_int64(onnx::shape::kDimValue, *number);
       } else if (!size.symbol_name().empty()) {
         pbf_writer writer(dim);
-        add(writer, 2, size.symbol_name());
+        add(writer, onnx::shape::kDimParam, size.symbol_name());
       }
       pbf_writer writer(shape);
-      add(writer, value_field::kDim, dim);
+      add(writer, onnx::shape::kDim, dim);
     }
-    add(tensor_writer, value_field::kShape, shape);
+    add(tensor_writer, onnx::type::kShape, shape);
   }
   std::string type;
   pbf_writer type_writer(type);
-  add(type_writer, value_field::kTensor, tensor);
+  add(type_writer, onnx::type::kTensor, tensor);
   std::string out;
   pbf_writer writer(out);
-  add(writer, value_field::kName, value.name);
-  add(writer, value_field::kType, type);
+  add(writer, onnx::value_info::kName, value.name);
+  add(writer, onnx::value_info::kType, type);
   return out;
 }
 
@@ -178,15 +127,15 @@ std::string encode_body(const Graph& graph);
 struct AttributeWriter {
   pbf_writer& out;
   void operator()(int64_t value) const {
-    out.add_int64(attribute_field::kI, value);
+    out.add_int64(attribute_field::kInt, value);
     type(2);
   }
   void operator()(float value) const {
-    out.add_float(attribute_field::kF, value);
+    out.add_float(attribute_field::kFloat, value);
     type(1);
   }
   void operator()(const std::string& value) const {
-    add(out, attribute_field::kS, value);
+    add(out, attribute_field::kString, value);
     type(3);
   }
   void operator()(const std::vector<int64_t>& values) const {
@@ -205,13 +154,13 @@ struct AttributeWriter {
     std::string tensor = tensor_head(value, "");
     if (value.type() != DataType::kBytes) {
       pbf_writer writer(tensor);
-      add(writer, tensor_field::kRaw, value.bytes());
+      add(writer, tensor_field::kRawData, value.bytes());
     }
-    add(out, attribute_field::kT, tensor);
+    add(out, attribute_field::kTensor, tensor);
     type(4);
   }
   void operator()(const std::shared_ptr<Graph>& value) const {
-    add(out, attribute_field::kG, encode_body(*value));
+    add(out, attribute_field::kGraph, encode_body(*value));
     type(5);
   }
   void type(int32_t number) const { out.add_int32(attribute_field::kType, number); }
@@ -228,18 +177,18 @@ std::string encode_node(const Node& node, std::string_view name) {
       add(writer, field, values[i] != nullptr ? std::string_view(values[i]->name) : "");
     }
   };
-  add_values(node_field::kInput, node.inputs);
-  add_values(node_field::kOutput, node.outputs);
-  add(writer, node_field::kName, name);
-  add(writer, node_field::kOp, node.op);
+  add_values(onnx::node::kInput, node.inputs);
+  add_values(onnx::node::kOutput, node.outputs);
+  add(writer, onnx::node::kName, name);
+  add(writer, onnx::node::kOpType, node.op);
   for (const auto& [key, value] : node.attributes) {
     std::string attribute;
     pbf_writer attribute_writer(attribute);
     add(attribute_writer, attribute_field::kName, key);
     std::visit(AttributeWriter{attribute_writer}, value);
-    add(writer, node_field::kAttribute, attribute);
+    add(writer, onnx::node::kAttribute, attribute);
   }
-  if (!node.domain.empty()) add(writer, node_field::kDomain, node.domain);
+  if (!node.domain.empty()) add(writer, onnx::node::kDomain, node.domain);
   return out;
 }
 
@@ -250,15 +199,15 @@ void append_nodes(std::string& out, const Graph& graph) {
   for (const Node& node : graph.nodes) {
     std::string name = node.source.empty() ? node.op : node.source;
     if (const int times = used[name]++; times > 0) name += base::str_cat("/", node.op, "_", times);
-    add(writer, graph_field::kNode, encode_node(node, name));
+    add(writer, onnx::graph::kNode, encode_node(node, name));
   }
 }
 
 void append_ends(std::string& out, const Graph& graph) {
   pbf_writer writer(out);
-  add(writer, graph_field::kName, graph.name.empty() ? "main" : graph.name);
-  for (const Value* value : graph.inputs) add(writer, graph_field::kInput, value_info(*value));
-  for (const Value* value : graph.outputs) add(writer, graph_field::kOutput, value_info(*value));
+  add(writer, onnx::graph::kName, graph.name.empty() ? "main" : graph.name);
+  for (const Value* value : graph.inputs) add(writer, onnx::graph::kInput, value_info(*value));
+  for (const Value* value : graph.outputs) add(writer, onnx::graph::kOutput, value_info(*value));
 }
 
 std::string encode_body(const Graph& graph) {
@@ -299,23 +248,23 @@ Pieces encode(const Model& model) {
 std::string encode_head(const Model& model) {
   std::string out;
   pbf_writer writer(out);
-  writer.add_int64(model_field::kIr, kIrVersion);
-  add(writer, model_field::kProducer, model.producer_name);
+  writer.add_int64(onnx::model::kIrVersion, kIrVersion);
+  add(writer, onnx::model::kProducerName, model.producer_name);
   auto opset = [&](std::string_view domain, int64_t version) {
     std::string entry;
     pbf_writer entry_writer(entry);
-    if (!domain.empty()) add(entry_writer, 1, domain);
-    entry_writer.add_int64(2, version);
-    add(writer, model_field::kOpset, entry);
+    if (!domain.empty()) add(entry_writer, onnx::opset::kDomain, domain);
+    entry_writer.add_int64(onnx::opset::kVersion, version);
+    add(writer, onnx::model::kOpset, entry);
   };
   opset("", model.opset);
   for (const auto& [domain, version] : model.domains) opset(domain, version);
   for (const auto& [key, value] : model.metadata) {
     std::string entry;
     pbf_writer entry_writer(entry);
-    add(entry_writer, 1, key);
-    add(entry_writer, 2, value);
-    add(writer, model_field::kMetadata, entry);
+    add(entry_writer, onnx::entry::kKey, key);
+    add(entry_writer, onnx::entry::kValue, value);
+    add(writer, onnx::model::kMetadata, entry);
   }
   return out;
 }
@@ -348,7 +297,7 @@ void count_operators(const Graph& graph, std::map<std::string, int64_t>& counts)
 base::Status write_onnx(const Model& model, const Sink& sink) {
   const Pieces graph = encode(model);
   std::string head = encode_head(model);
-  append_key(head, model_field::kGraph, graph.size());
+  append_key(head, onnx::model::kGraph, graph.size());
   if (head.size() + graph.size() >= kMaxFile) {
     return absl::UnimplementedError("the model is larger than the 2 GiB that one ONNX file holds");
   }
@@ -359,7 +308,7 @@ base::Status write_onnx(const Model& model, const Sink& sink) {
 uint64_t onnx_size(const Model& model) {
   const uint64_t graph = encode(model).size();
   std::string head = encode_head(model);
-  append_key(head, model_field::kGraph, graph);
+  append_key(head, onnx::model::kGraph, graph);
   return head.size() + graph;
 }
 

@@ -13,6 +13,7 @@
 #include "import/onnx/wrapped.h"
 #include "import/onnx/zipmap.h"
 #include "import/wire/model_file.h"
+#include "import/wire/model_folder.h"
 
 namespace supernova::import::onnx {
 namespace {
@@ -250,14 +251,6 @@ base::Status refuse_other_content(std::string_view content) {
   return absl::OkStatus();
 }
 
-base::Status several_models(const std::string& folder) {
-  std::vector<std::string> names;
-  for (const std::string& file : models_in(folder)) names.push_back(fs::path(file).filename());
-  return absl::InvalidArgumentError(
-      base::str_cat(folder, ": holds several ONNX models (", base::str_join(names, ", "),
-                    "); name the file you mean, or call it model.onnx"));
-}
-
 class OnnxImporter final : public Importer {
  public:
   std::string_view format() const override { return "onnx"; }
@@ -267,7 +260,9 @@ class OnnxImporter final : public Importer {
   base::Result<tensor::ImportedModel> import(const std::string& file,
                                              const tensor::Options& options) const override {
     std::error_code error;
-    if (fs::is_directory(file, error)) return several_models(file);
+    if (fs::is_directory(file, error)) {
+      return wire::several_models(file, models_in(file), "ONNX", "model.onnx");
+    }
     SN_ASSIGN(const wire::ModelFile model,
               wire::ModelFile::open(file, wire::ModelFile::Mode::kRead));
     return import_content(model.bytes(), file, options);

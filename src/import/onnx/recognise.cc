@@ -7,6 +7,7 @@
 
 #include "import/onnx/schema.h"
 #include "import/wire/model_file.h"
+#include "import/wire/model_folder.h"
 
 namespace supernova::import::onnx {
 namespace {
@@ -103,17 +104,9 @@ bool claims_file(const std::string& path) {
 }
 
 std::vector<std::string> models_in(const std::string& folder) {
-  std::vector<std::string> found;
-  std::error_code error;
-  size_t seen = 0;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (++seen > kMaxEntries) break;
-    std::error_code ignored;
-    if (!at->is_regular_file(ignored) || is_other_file(at->path())) continue;
-    if (claims_file(at->path().string())) found.push_back(at->path().string());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
+  return wire::files_in(folder, kMaxEntries, [](const std::string& path) {
+    return !is_other_file(path) && claims_file(path);
+  });
 }
 
 std::string find_model(const std::string& path) {

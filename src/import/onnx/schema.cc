@@ -184,6 +184,14 @@ tensor::DataType element_data_type(int64_t element_type) {
   return found != nullptr ? found->type : tensor::DataType::kInvalid;
 }
 
+int64_t element_type_of(tensor::DataType type) {
+  if (type == tensor::DataType::kInvalid) return 0;
+  for (size_t number = 1; number < kElements.size(); ++number) {
+    if (kElements[number].type == type) return static_cast<int64_t>(number);
+  }
+  return 0;
+}
+
 uint64_t element_bits(int64_t element_type) {
   const Element* found = element(element_type);
   return found != nullptr ? found->bits : 0;

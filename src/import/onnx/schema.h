@@ -24,6 +24,7 @@ enum : uint32_t {
   kProducerVersion = 3,
   kGraph = 7,
   kOpset = 8,
+  kMetadata = 14,
   kTraining = 20,
   kFunction = 25
 };
@@ -48,18 +49,31 @@ enum : uint32_t { kInput = 1, kOutput = 2, kName = 3, kOpType = 4, kAttribute = 
 namespace attribute {
 enum : uint32_t {
   kName = 1,
+  kFloat = 2,
+  kInt = 3,
+  kString = 4,
   kTensor = 5,
   kGraph = 6,
+  kFloats = 7,
   kInts = 8,
   kStrings = 9,
   kTensors = 10,
   kGraphs = 11,
+  kType = 20,
   kSparse = 22,
   kSparses = 23
 };
 }
 namespace tensor_field {
-enum : uint32_t { kDims = 1, kDataType = 2, kName = 8, kExternal = 13, kLocation = 14 };
+enum : uint32_t {
+  kDims = 1,
+  kDataType = 2,
+  kStringData = 6,
+  kName = 8,
+  kRawData = 9,
+  kExternal = 13,
+  kLocation = 14
+};
 }
 namespace sparse {
 enum : uint32_t { kValues = 1, kIndices = 2 };
@@ -107,6 +121,8 @@ extern const MessageType kTrainingType;
 std::string element_type_words(int64_t element_type);
 // kInvalid for what no tensor of ours can carry (complex, 8-bit floats, 4-bit integers).
 tensor::DataType element_data_type(int64_t element_type);
+// Its number; 0 for kInvalid.
+int64_t element_type_of(tensor::DataType type);
 // Bits of one element as stored outside the file; 0 where that isn't fixed or known.
 uint64_t element_bits(int64_t element_type);
 

@@ -11,6 +11,7 @@
 #include "import/tflite/file.h"
 #include "import/tflite/ops.h"
 #include "import/wire/model_file.h"
+#include "import/wire/model_folder.h"
 
 namespace supernova::import::tflite {
 namespace {
@@ -116,17 +117,7 @@ bool claims_file(const std::string& path) {
 }
 
 std::vector<std::string> models_in(const std::string& folder) {
-  std::vector<std::string> found;
-  std::error_code error;
-  size_t seen = 0;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (++seen > kMaxEntries) break;
-    std::error_code ignored;
-    if (!at->is_regular_file(ignored)) continue;
-    if (claims_file(at->path().string())) found.push_back(at->path().string());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
+  return wire::files_in(folder, kMaxEntries, claims_file);
 }
 
 class TfliteImporter final : public Importer {
@@ -146,7 +137,9 @@ class TfliteImporter final : public Importer {
   base::Result<tensor::ImportedModel> import(const std::string& file,
                                              const tensor::Options& options) const override {
     std::error_code error;
-    if (fs::is_directory(file, error)) return several_models(file);
+    if (fs::is_directory(file, error)) {
+      return wire::several_models(file, models_in(file), "TensorFlow Lite", "model.tflite");
+    }
     SN_ASSIGN(wire::ModelFile opened, wire::ModelFile::open(file, wire::ModelFile::Mode::kRead));
     const auto model = std::make_shared<wire::ModelFile>(std::move(opened));
     SN_ASSIGN(tensor::ImportedModel out, import_content(model->bytes(), model, file, options));
@@ -155,15 +148,6 @@ class TfliteImporter final : public Importer {
   }
 
   std::vector<SupportedOperator> operators() const override { return op_table().supported(); }
-
- private:
-  static base::Status several_models(const std::string& folder) {
-    std::vector<std::string> names;
-    for (const std::string& file : models_in(folder)) names.push_back(fs::path(file).filename());
-    return absl::InvalidArgumentError(base::str_cat(
-        folder, ": holds several TensorFlow Lite models (", base::str_join(names, ", "),
-        "); name the file you mean, or call it model.tflite"));
-  }
 };
 
 }  // namespace
