@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "support/tensors.h"
 
 namespace supernova::conformance {
 
@@ -27,25 +28,11 @@ std::vector<EngineCase> onnx_engines();
 tensor::Artefact onnx_artefact(std::string model);
 sn_device cpu();
 
-template <typename T>
-tensor::Tensor tensor_of(std::string name, tensor::DataType type, tensor::Shape shape,
-                         const std::vector<T>& values) {
-  tensor::Tensor tensor;
-  tensor.name = std::move(name);
-  tensor.data_type = type;
-  tensor.shape = std::move(shape);
-  tensor.buffer = tensor::Buffer::copy_of(std::as_bytes(std::span(values)));
-  return tensor;
-}
+using test::tensor_of;
+using test::values_of;
 tensor::Tensor floats(std::string name, tensor::Shape shape, const std::vector<float>& values);
 tensor::Tensor texts(std::string name, tensor::Shape shape, const std::vector<std::string>& values);
 
-template <typename T>
-std::vector<T> values_of(const tensor::Tensor& tensor) {
-  std::vector<T> values(tensor.buffer.size() / sizeof(T));
-  if (!values.empty()) std::memcpy(values.data(), tensor.buffer.data(), tensor.buffer.size());
-  return values;
-}
 std::vector<std::string> texts_of(const tensor::Tensor& tensor);
 
 // Runs and waits for the answer.

@@ -2,15 +2,13 @@
 // importers compare numbers. Needs supernova_test_import; not thread-safe.
 #pragma once
 
-#include <cstring>
 #include <filesystem>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "import/importer.h"
-#include "tensor/tensor.h"
+#include "support/tensors.h"
 
 namespace supernova::test {
 
@@ -43,26 +41,9 @@ base::Result<std::vector<tensor::Tensor>> run_path(const import::Importer& impor
                                                    std::vector<tensor::Tensor> inputs,
                                                    const tensor::Options& options = {});
 
-// T is the C++ type of `type`.
-template <typename T>
-tensor::Tensor tensor_of(std::string name, tensor::DataType type, tensor::Shape shape,
-                         const std::vector<T>& values) {
-  tensor::Tensor tensor;
-  tensor.name = std::move(name);
-  tensor.data_type = type;
-  tensor.shape = std::move(shape);
-  tensor.buffer = tensor::Buffer::copy_of(std::as_bytes(std::span(values)));
-  return tensor;
-}
 inline tensor::Tensor float_tensor(std::string name, tensor::Shape shape,
                                    const std::vector<float>& values) {
   return tensor_of(std::move(name), tensor::DataType::kFp32, std::move(shape), values);
-}
-template <typename T>
-std::vector<T> values_of(const tensor::Tensor& tensor) {
-  std::vector<T> values(tensor.buffer.size() / sizeof(T));
-  if (!values.empty()) std::memcpy(values.data(), tensor.buffer.data(), values.size() * sizeof(T));
-  return values;
 }
 // Repeatable numbers in [-1, 1), others for every seed.
 std::vector<float> some_floats(size_t count, uint32_t seed = 1);

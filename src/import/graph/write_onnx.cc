@@ -54,11 +54,13 @@ class Pieces {
     for (const Piece& piece : pieces_) out += piece.bytes().size();
     return out;
   }
-  base::Status write(const Sink& sink) const {
+  // `to` has room for size() bytes.
+  void copy_to(std::byte* to) const {
     for (const Piece& piece : pieces_) {
-      if (!piece.bytes().empty()) SN_TRY(sink(piece.bytes()));
+      const std::string_view bytes = piece.bytes();
+      if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+      to += bytes.size();
     }
-    return absl::OkStatus();
   }
 
  private:
@@ -294,22 +296,21 @@ void count_operators(const Graph& graph, std::map<std::string, int64_t>& counts)
 
 }  // namespace
 
-base::Status write_onnx(const Model& model, const Sink& sink) {
+base::Result<tensor::Buffer> write_onnx(const Model& model) {
   const Pieces graph = encode(model);
   std::string head = encode_head(model);
   append_key(head, onnx::model::kGraph, graph.size());
-  if (head.size() + graph.size() >= kMaxFile) {
+  const uint64_t size = head.size() + graph.size();
+  if (size >= kMaxFile) {
     return absl::UnimplementedError("the model is larger than the 2 GiB that one ONNX file holds");
   }
-  SN_TRY(sink(head));
-  return graph.write(sink);
-}
-
-uint64_t onnx_size(const Model& model) {
-  const uint64_t graph = encode(model).size();
-  std::string head = encode_head(model);
-  append_key(head, onnx::model::kGraph, graph);
-  return head.size() + graph;
+  tensor::Buffer out = tensor::Buffer::allocate(size);
+  if (out.data() == nullptr) {
+    return absl::ResourceExhaustedError(base::str_cat("no memory for ", size, " bytes of model"));
+  }
+  std::memcpy(out.data(), head.data(), head.size());
+  graph.copy_to(out.data() + head.size());
+  return out;
 }
 
 base::Result<tensor::ImportedModel> finish_import(Model& model,
@@ -318,21 +319,7 @@ base::Result<tensor::ImportedModel> finish_import(Model& model,
   SN_TRY(check_target(model));
   tensor::ImportedModel out;
   out.artefact.format = "onnx";
-  const uint64_t size = onnx_size(model);
-  if (size >= kMaxFile) {
-    return absl::UnimplementedError("the model is larger than the 2 GiB that one ONNX file holds");
-  }
-  tensor::Buffer bytes = tensor::Buffer::allocate(size);
-  if (bytes.data() == nullptr) {
-    return absl::ResourceExhaustedError(base::str_cat("no memory for ", size, " bytes of model"));
-  }
-  size_t at = 0;
-  SN_TRY(write_onnx(model, [&](std::string_view piece) {
-    std::memcpy(bytes.data() + at, piece.data(), piece.size());
-    at += piece.size();
-    return absl::OkStatus();
-  }));
-  out.artefact.bytes = std::move(bytes);
+  SN_ASSIGN(out.artefact.bytes, write_onnx(model));
   for (const Value* value : model.graph.inputs) description.inputs.push_back(tensor_info(*value));
   for (const Value* value : model.graph.outputs) {
     description.outputs.push_back(tensor_info(*value));
