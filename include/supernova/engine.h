@@ -91,7 +91,9 @@ typedef struct sn_device {
   size_t size;
   int32_t kind; /* sn_device_kind */
   int32_t ordinal;
-  const char* id; /* stable identity (PCI address, USB path, UUID), or null */
+  const char* id;     /* stable identity (PCI address, USB path, UUID), or null */
+  uint32_t vendor_id; /* PCI or USB ids, 0 = not known */
+  uint32_t product_id;
 } sn_device;
 
 typedef struct sn_option {
@@ -270,8 +272,9 @@ typedef struct sn_engine_api {
   void (*engine_close)(sn_engine* engine);
   const sn_engine_info* (*engine_info)(sn_engine* engine);
 
-  /* Fills *verdict; its pointers live until the next can_run on this thread. May be null: "can
-   * run". */
+  /* Fills *verdict; its pointers live until the next can_run on this thread. A null artefact asks
+   * whether the engine drives that device at all: cheap, and `reason` says what is missing and how
+   * to get it. The function may be null: "can run on the CPU, on nothing else". */
   int32_t (*can_run)(sn_engine* engine, const sn_artefact* artefact, const sn_device* device,
                      const sn_options* options, sn_verdict* verdict, sn_error* error);
   /* Compiles ahead of time for a device. May be null. */

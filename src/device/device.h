@@ -1,34 +1,60 @@
 // What hardware is here: for each device its identity, state, and which engine would drive it or
-// what is missing. A folder per kind; each probe reads a system tree (/proc, /sys) below a root
-// that tests can replace by a recorded one. Probes are stateless and thread-safe, and never fail:
-// what can't be read is left empty.
+// what is missing. A folder per kind; each probe reads a system tree (/proc, /sys, /dev) below a
+// root that tests can replace by a recorded one. Probes are stateless and thread-safe, and never
+// fail: what can't be read is left empty.
 #pragma once
+
+#include <supernova/engine.h>
 
 #include <cstdint>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace supernova::device {
 
-enum class DeviceState { kUsable, kUnusable };
+enum class DeviceState {
+  kUsable,       // an engine that is here drives it
+  kUnusable,     // `missing` says what is missing and how to get it
+  kUnhealthy,    // it is there and reports a fault, which `health` names
+  kNotAnswering  // its probe did not come back in time
+};
+
+// The name of a kind, "cpu", "nvidia", "amd", "intel-gpu", "npu", "vulkan", "opencl", "edgetpu",
+// "vpu", "fpga", "neuron".
+std::string_view device_kind_name(sn_device_kind kind);
 
 struct Device {
-  std::string id;     // as --device takes it: "cpu"
-  std::string kind;   // "cpu"
-  std::string model;  // as the hardware names itself, "" = not said
+  std::string id;    // as --device takes it: "cpu", "nvidia:0"; the kind's name and `ordinal`
+  std::string kind;  // device_kind_name
+  sn_device_kind abi_kind = SN_DEVICE_CPU;
+  int ordinal = 0;         // among the devices of its kind, in the order of `address`
+  std::string model;       // as the hardware names itself, "" = not said
+  std::string address;     // where it is: "pci:0000:01:00.0", "usb:2-1", "/dev/apex_0"; "" = none
+  std::string uuid;        // its own lasting identity, "" = none
+  uint32_t vendor_id = 0;  // PCI or USB ids, 0 = not known
+  uint32_t product_id = 0;
+  std::string driver;  // that is bound to it, "" = none
+  std::string driver_version;
   DeviceState state = DeviceState::kUsable;
-  std::string engine;                 // that would drive it, "" = none
+  std::string engine;                 // that drives it, or would if nothing were missing; "" = none
   std::string missing;                // what is missing and how to get it, when unusable
+  std::string health;                 // "" = nothing known against it
+  std::vector<std::string> nodes;     // files below /dev, or to come
   uint64_t memory_bytes = 0;          // total, that this process may use; 0 = not known
+  uint64_t memory_free_bytes = 0;     // 0 = not known
   int cores = 0;                      // CPU: logical cores of the machine
   double cores_usable = 0;            // CPU: after affinity and cgroup quota
-  std::vector<std::string> features;  // instruction sets, sorted
-  int numa_nodes = 0;
+  std::vector<std::string> features;  // instruction sets, compute capability, gfx target; sorted
+  int numa_nodes = 0;                 // CPU: of the machine
+  int numa_node = -1;                 // that the device is attached to; -1 = not known
 };
 
 // Devices of every kind found below `sysroot` ("/" = this machine; only there is this process' own
-// affinity asked for).
+// affinity asked for, and are the vendors' libraries).
 std::vector<Device> discover(const std::string& sysroot);
+
+// As the engine ABI names it; refers to `device`.
+sn_device to_abi(const Device& device);
 
 }  // namespace supernova::device

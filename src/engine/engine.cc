@@ -274,14 +274,30 @@ bool Engine::accepts_format(std::string_view format) const {
 
 base::Result<Verdict> Engine::can_run(const Artefact& artefact, const sn_device& device,
                                       const Options& options) {
-  if (handle_->api.can_run == nullptr) return Verdict{};
   const sn_artefact given = to_abi(artefact);
+  return ask(&given, device, options);
+}
+
+base::Result<Verdict> Engine::can_drive(const sn_device& device, const Options& options) {
+  return ask(nullptr, device, options);
+}
+
+base::Result<Verdict> Engine::ask(const sn_artefact* artefact, const sn_device& device,
+                                  const Options& options) {
+  if (handle_->api.can_run == nullptr) {
+    Verdict verdict;
+    if (device.kind != SN_DEVICE_CPU) {
+      verdict.compatibility = SN_CAN_NOT_RUN;
+      verdict.reason = "it runs on the CPU only; ask for the device cpu";
+    }
+    return verdict;
+  }
   const OptionList list(options);
   sn_verdict verdict{};
   verdict.size = sizeof(verdict);
   ErrorSlot error;
   SN_TRY(error.check(
-      handle_->api.can_run(handle_->engine, &given, &device, list.get(), &verdict, error.get()),
+      handle_->api.can_run(handle_->engine, artefact, &device, list.get(), &verdict, error.get()),
       base::str_cat("engine '", name(), "'"), "can_run"));
   return read_verdict(verdict);
 }

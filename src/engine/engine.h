@@ -99,6 +99,8 @@ class Engine {
 
   base::Result<Verdict> can_run(const Artefact& artefact, const sn_device& device,
                                 const Options& options);
+  // Whether it drives that device at all; where not, the reason says what is missing. Cheap.
+  base::Result<Verdict> can_drive(const sn_device& device, const Options& options);
   base::Result<std::unique_ptr<Model>> open_model(const Artefact& artefact, const Options& options);
 
   // Whether it compiles ahead of time at all.
@@ -111,6 +113,8 @@ class Engine {
                        const Sink& sink);
 
  private:
+  base::Result<Verdict> ask(const sn_artefact* artefact, const sn_device& device,
+                            const Options& options);
   std::shared_ptr<EngineHandle> handle_;
 };
 

@@ -93,7 +93,9 @@ int32_t can_run(sn_engine*, const sn_artefact* artefact, const sn_device* device
                 sn_verdict* verdict, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
     verdict->compatibility = SN_CAN_NOT_RUN;
-    const std::string_view format = artefact->format != nullptr ? artefact->format : "";
+    const std::string_view format = artefact == nullptr           ? kFormat
+                                    : artefact->format != nullptr ? artefact->format
+                                                                  : "";
     if (format != kFormat && format != kPreparedFormat) {
       verdict->reason = "it runs ONNX models only; convert the model with 'supernova convert'";
     } else if (device->kind != SN_DEVICE_CPU) {

@@ -1,0 +1,17 @@
+// Names of the options that the house gives a meaning for every engine; all others belong to the
+// engine. They come from `--option`, from `parameters` of a configuration and from flags.
+#pragma once
+
+namespace supernova::engine {
+
+// "true" = every node runs on the device asked for, or the model is refused.
+inline constexpr char kStrictDevice[] = "strict_device";
+// Where the engine runs: "in-process", "worker" (one for all models of that engine on that device)
+// or "own-worker" (one for this model alone). Empty = as the engine's kind suggests.
+inline constexpr char kIsolation[] = "isolation";
+// Limits of a worker, 0 or absent = none.
+inline constexpr char kWorkerMemory[] = "worker.memory_byte_size";
+inline constexpr char kWorkerLoadTimeout[] = "worker.load_timeout_ms";
+inline constexpr char kWorkerRunTimeout[] = "worker.run_timeout_ms";
+
+}  // namespace supernova::engine
