@@ -48,6 +48,7 @@ void add_convert(CLI::App& app, int& exit_code);
 void add_formats(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_devices(CLI::App& app, int& exit_code);
+void add_conformance(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
 
 }  // namespace supernova::apps
