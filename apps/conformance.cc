@@ -36,15 +36,6 @@ void show_progress(const conformance::CaseResult& result) {
                result.name.c_str());
 }
 
-base::Status write_report(const std::string& file, const std::string& content) {
-  std::ofstream stream(file, std::ios::binary);
-  stream << content;
-  stream.close();
-  if (stream) return {};
-  return absl::FailedPreconditionError(
-      base::str_cat("the report can't be written to '", file, "'"));
-}
-
 base::Status conformance(const ConformanceOptions& options) {
   if (options.model.engine.empty()) {
     return absl::InvalidArgumentError("name the engine to try with --engine");
@@ -52,6 +43,16 @@ base::Status conformance(const ConformanceOptions& options) {
   SN_ASSIGN(const auto load, options.model.load_options());
   const auto devices = device::discover("/");
   SN_ASSIGN(const device::Device* device, device::select(devices, options.model.device));
+  // Opened first: the suite may take long.
+  std::ofstream file;
+  const auto can_not_write = [&options] {
+    return absl::FailedPreconditionError(
+        base::str_cat("the report can't be written to '", options.output, "'"));
+  };
+  if (!options.output.empty()) {
+    file.open(options.output, std::ios::binary);
+    if (!file) return can_not_write();
+  }
   House house;
   SN_TRY(house.open(options.model));
   conformance::SuiteOptions suite;
@@ -82,7 +83,7 @@ base::Status conformance(const ConformanceOptions& options) {
         base::str_cat("no case of the suite has '", options.filter, "' in its name"));
   }
   std::printf("%s", (options.json ? to_json(report) : to_text(report)).c_str());
-  if (!options.output.empty()) SN_TRY(write_report(options.output, to_json(report)));
+  if (!options.output.empty() && !(file << to_json(report) << std::flush)) return can_not_write();
   if (report.ok()) return {};
   const size_t failures = report.count(conformance::Outcome::kFailed);
   return absl::AbortedError(
