@@ -85,12 +85,16 @@ class Model {
 
 class Engine {
  public:
-  // From a table in this program. Options go to the engine.
+  // From a table in this program. Options go to the engine; errors call it `what`. It is called
+  // `name` from here on, as it calls itself if that is empty.
   static base::Result<std::unique_ptr<Engine>> open(sn_engine_entry_fn entry,
-                                                    const Options& options);
+                                                    const Options& options,
+                                                    std::string_view what = "built-in engine",
+                                                    std::string name = {});
   // From a shared library that exports supernova_engine_entry.
   static base::Result<std::unique_ptr<Engine>> open_library(const std::string& path,
-                                                            const Options& options);
+                                                            const Options& options,
+                                                            std::string name = {});
 
   const std::string& name() const;
   const std::string& version() const;
