@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "import/tflite/builtin_names.h"
+#include "tensor/tflite/builtin_names.h"
 
 namespace supernova::test {
 namespace {
@@ -137,13 +137,13 @@ uint32_t TfModel::code(std::string_view name) {
   const auto at = std::find(code_names_.begin(), code_names_.end(), name);
   if (at != code_names_.end()) return static_cast<uint32_t>(at - code_names_.begin());
   int32_t number = 0;
-  while (!import::tflite::builtin_name(number).empty() &&
-         import::tflite::builtin_name(number) != name) {
+  while (!tensor::tflite::builtin_name(number).empty() &&
+         tensor::tflite::builtin_name(number) != name) {
     ++number;
   }
   FlatTable table;
-  if (import::tflite::builtin_name(number).empty()) {
-    number = import::tflite::kCustomCode;
+  if (tensor::tflite::builtin_name(number).empty()) {
+    number = tensor::tflite::kCustomCode;
     table.text(1, name);
   }
   table.number(0, static_cast<int8_t>(std::min(number, 127))).number(3, number);

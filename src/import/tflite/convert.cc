@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "base/json_writer.h"
 #include "import/tflite/ops.h"
+#include "tensor/tflite/names.h"
 
 namespace supernova::import::tflite {
 const OpTable& op_table() {
@@ -18,23 +18,11 @@ const OpTable& op_table() {
 
 namespace {
 
+using tensor::tflite::Names;
+using tensor::tflite::node_name;
+
 constexpr size_t kMaxDepth = 16;
 constexpr size_t kMaxConversions = 1U << 19U;
-constexpr size_t kMaxNameLength = 256;
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxNameLength && text.find('\0') == text.npos &&
-         base::is_valid_utf8(text);
-}
-
-// How errors and profiles call an operator: by its first result, as the source has no other name.
-std::string node_name(const SubGraph& graph, const Operator& op, size_t number) {
-  if (!op.outputs.empty() && op.outputs[0] >= 0) {
-    const std::string_view name = graph.tensors[op.outputs[0]].name;
-    if (is_name(name)) return std::string(name);
-  }
-  return base::str_cat("#", number);
-}
 
 std::string_view why_unknown(std::string_view name) {
   if (name.starts_with("CUSTOM:Flex")) {
@@ -135,19 +123,6 @@ void convert_operators(Builder& b, Scope& scope) {
     convert_operator(b, scope, op);
   }
 }
-
-// Public names: the tensors' own; "input0" where there is none, "x_1" where it is taken.
-class Names {
- public:
-  std::string give(const TensorDef& def, std::string_view side, size_t position) {
-    std::string name = is_name(def.name) ? std::string(def.name) : base::str_cat(side, position);
-    while (!taken_.insert(name).second) name += base::str_cat("_", position);
-    return name;
-  }
-
- private:
-  std::set<std::string> taken_;
-};
 
 // What the file declares of an input; open sizes are -1.
 tensor::TensorInfo declared(const TensorDef& def, const std::string& name) {

@@ -1,13 +1,11 @@
-#include "import/tflite/file.h"
+#include "tensor/tflite/file.h"
 
 #include <algorithm>
 
-#include "import/tflite/builtin_names.h"
+#include "tensor/tflite/builtin_names.h"
 
-namespace supernova::import::tflite {
+namespace supernova::tensor::tflite {
 namespace {
-
-using tensor::DataType;
 
 constexpr uint32_t kSchemaVersion = 3;
 constexpr size_t kMaxRank = 8;
@@ -102,7 +100,8 @@ class FileReader {
     out.description = model.text(slot::kDescription);
     SN_TRY(read_buffers(model.tables(slot::kBuffers)));
     SN_TRY(read_codes(model.tables(slot::kCodes)));
-    SN_TRY(read_subgraphs(model.tables(slot::kSubgraphs), out));
+    out.graph_tables = model.tables(slot::kSubgraphs);
+    SN_TRY(read_subgraphs(out.graph_tables, out));
     SN_TRY(read_metadata(model.tables(slot::kMetadata), out));
     SN_TRY(read_signatures(model.tables(slot::kSignatures), out));
     SN_TRY(reader_.status());
@@ -412,4 +411,4 @@ bool is_tflite(std::string_view head) { return head.size() >= 8 && head.substr(4
 
 base::Result<File> read_file(Reader& reader) { return FileReader(reader).read(); }
 
-}  // namespace supernova::import::tflite
+}  // namespace supernova::tensor::tflite

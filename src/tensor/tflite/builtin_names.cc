@@ -1,8 +1,8 @@
-#include "import/tflite/builtin_names.h"
+#include "tensor/tflite/builtin_names.h"
 
 #include <iterator>
 
-namespace supernova::import::tflite {
+namespace supernova::tensor::tflite {
 namespace {
 
 constexpr std::string_view kNames[] = {
@@ -225,4 +225,4 @@ std::string_view builtin_name(int32_t code) {
   return kNames[code];
 }
 
-}  // namespace supernova::import::tflite
+}  // namespace supernova::tensor::tflite

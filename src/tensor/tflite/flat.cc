@@ -1,6 +1,6 @@
-#include "import/tflite/flat.h"
+#include "tensor/tflite/flat.h"
 
-namespace supernova::import::tflite {
+namespace supernova::tensor::tflite {
 namespace {
 constexpr uint64_t kVtableHead = 4;  // its size and the table's
 constexpr uint64_t kOffset = 4;
@@ -102,4 +102,4 @@ Table Tables::operator[](size_t i) const {
   return {*reader_, at + reader_->load<uint32_t>(at)};
 }
 
-}  // namespace supernova::import::tflite
+}  // namespace supernova::tensor::tflite

@@ -13,7 +13,7 @@
 
 #include "base/status.h"
 
-namespace supernova::import::tflite {
+namespace supernova::tensor::tflite {
 
 class Reader {
  public:
@@ -140,6 +140,8 @@ class Tables {
       : reader_(&reader), position_(position), count_(count) {}
   size_t size() const { return count_; }
   Table operator[](size_t i) const;
+  // Where the offset of table i is; it counts from there.
+  uint64_t entry(size_t i) const { return position_ + i * sizeof(uint32_t); }
 
  private:
   Reader* reader_ = nullptr;
@@ -147,4 +149,4 @@ class Tables {
   uint64_t count_ = 0;
 };
 
-}  // namespace supernova::import::tflite
+}  // namespace supernova::tensor::tflite

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <string_view>
 
-namespace supernova::import::tflite {
+namespace supernova::tensor::tflite {
 
 // "" for a number that the schema didn't have.
 std::string_view builtin_name(int32_t code);
 inline constexpr int32_t kCustomCode = 32;
 
-}  // namespace supernova::import::tflite
+}  // namespace supernova::tensor::tflite
