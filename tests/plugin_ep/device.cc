@@ -45,6 +45,7 @@ class DataTransfer : public OrtDataTransferImpl {
       if (OrtStatus* status = api->GetTensorSizeInBytes(from[i], &size)) return status;
       if (OrtStatus* status = api->GetTensorData(from[i], &source)) return status;
       if (OrtStatus* status = api->GetTensorMutableData(to[i], &target)) return status;
+      if (OrtStatus* status = check_memory(target, size)) return status;
       std::memcpy(target, source, size);
     }
     return nullptr;
@@ -54,6 +55,11 @@ class DataTransfer : public OrtDataTransferImpl {
 };
 
 }  // namespace
+
+OrtStatus* check_memory(const void* memory, size_t size) {
+  if (memory != nullptr || size == 0) return nullptr;
+  return api->CreateStatus(ORT_FAIL, "the test device is out of memory");
+}
 
 Memory::Memory(const OrtMemoryInfo* memory_info, size_t limit)
     : OrtAllocator{}, info_(memory_info), limit_(limit) {

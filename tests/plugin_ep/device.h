@@ -19,6 +19,10 @@ inline constexpr uint32_t kProductId = 0x0001;
 extern const OrtApi* api;
 extern const OrtEpApi* ep_api;
 
+// An error where there was no memory for `size` bytes: the runtime hands on what an allocator
+// gives, null too.
+OrtStatus* check_memory(const void* memory, size_t size);
+
 // Memory of the device; the host can't tell that it may read it.
 class Memory : public OrtAllocator {
  public:

@@ -54,8 +54,14 @@ size_t source(const Tensor& tensor, const std::vector<int64_t>& result, size_t a
 // One node that was taken.
 class Computation : public OrtNodeComputeInfo {
  public:
-  Computation(Provider& provider, bool multiplies)
-      : OrtNodeComputeInfo{}, provider_(provider), multiplies_(multiplies) {
+  // `first` and `second` are the places of the operands among the inputs of the fused node, which
+  // has each only once.
+  Computation(Provider& provider, bool multiplies, size_t first, size_t second)
+      : OrtNodeComputeInfo{},
+        provider_(provider),
+        multiplies_(multiplies),
+        first_(first),
+        second_(second) {
     ort_version_supported = ORT_API_VERSION;
     CreateState = [](OrtNodeComputeInfo* self, OrtNodeComputeContext*, void** state) noexcept {
       *state = self;
@@ -72,8 +78,8 @@ class Computation : public OrtNodeComputeInfo {
     if (!provider_.use()) return api->CreateStatus(ORT_EP_FAIL, "the test device is gone");
     Tensor a;
     Tensor b;
-    if (OrtStatus* status = read(context, 0, a)) return status;
-    if (OrtStatus* status = read(context, 1, b)) return status;
+    if (OrtStatus* status = read(context, first_, a)) return status;
+    if (OrtStatus* status = read(context, second_, b)) return status;
     std::vector<int64_t> dims(std::max(a.dims.size(), b.dims.size()));
     size_t count = 1;
     for (size_t axis = 0; axis < dims.size(); ++axis) {
@@ -92,6 +98,7 @@ class Computation : public OrtNodeComputeInfo {
     }
     void* data = nullptr;
     if (OrtStatus* status = api->GetTensorMutableData(value, &data)) return status;
+    if (OrtStatus* status = check_memory(data, count * sizeof(float))) return status;
     for (size_t i = 0; i < count; ++i) {
       const float x = a.data[source(a, dims, i)];
       const float y = b.data[source(b, dims, i)];
@@ -102,6 +109,8 @@ class Computation : public OrtNodeComputeInfo {
 
   Provider& provider_;
   bool multiplies_;
+  size_t first_;
+  size_t second_;
 };
 
 bool is_float(const OrtValueInfo* value) {
@@ -117,6 +126,20 @@ bool is_float(const OrtValueInfo* value) {
 const char* operator_of(const OrtNode* node) {
   const char* type = "";
   return api->Node_GetOperatorType(node, &type) == nullptr ? type : "";
+}
+
+std::vector<std::string> inputs_of(const OrtNode* node) {
+  size_t count = 0;
+  if (api->Node_GetNumInputs(node, &count) != nullptr) return {};
+  std::vector<const OrtValueInfo*> values(count);
+  if (api->Node_GetInputs(node, values.data(), count) != nullptr) return {};
+  std::vector<std::string> names;
+  for (const OrtValueInfo* value : values) {
+    const char* name = "";
+    if (api->GetValueInfoName(value, &name) != nullptr) return {};
+    names.emplace_back(name);
+  }
+  return names;
 }
 
 OrtStatus* nodes_of(const OrtGraph* graph, std::vector<const OrtNode*>& nodes) {
@@ -165,14 +188,21 @@ OrtStatus* Provider::capability(OrtEp* self, const OrtGraph* graph,
   return nullptr;
 }
 
-OrtStatus* Provider::compile(OrtEp* self, const OrtGraph** graphs, const OrtNode**, size_t count,
-                             OrtNodeComputeInfo** infos, OrtNode**) noexcept {
+OrtStatus* Provider::compile(OrtEp* self, const OrtGraph** graphs, const OrtNode** fused,
+                             size_t count, OrtNodeComputeInfo** infos, OrtNode**) noexcept {
   for (size_t i = 0; i < count; ++i) {
     std::vector<const OrtNode*> nodes;
     if (OrtStatus* status = nodes_of(graphs[i], nodes)) return status;
     if (nodes.size() != 1) return api->CreateStatus(ORT_EP_FAIL, "one node was taken at a time");
+    const std::vector<std::string> operands = inputs_of(nodes[0]);
+    const std::vector<std::string> given = inputs_of(fused[i]);
+    if (operands.size() != 2) return api->CreateStatus(ORT_EP_FAIL, "two operands are expected");
+    const auto place = [&](const std::string& name) {
+      return static_cast<size_t>(std::find(given.begin(), given.end(), name) - given.begin());
+    };
     infos[i] = new Computation(*static_cast<Provider*>(self),
-                               std::strcmp(operator_of(nodes[0]), "Mul") == 0);
+                               std::strcmp(operator_of(nodes[0]), "Mul") == 0, place(operands[0]),
+                               place(operands[1]));
   }
   return nullptr;
 }

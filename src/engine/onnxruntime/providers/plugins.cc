@@ -106,8 +106,14 @@ uint32_t vendor_of(const sn_device& device) {
   }
 }
 
+// The runtime calls every accelerator an NPU: of the other kinds the vendor has to be known.
+bool needs_vendor(int32_t kind) {
+  return hardware_type(kind) == OrtHardwareDeviceType_NPU && kind != SN_DEVICE_NPU;
+}
+
 bool fits(const OrtHardwareDevice& hardware, const sn_device& device) {
   const uint32_t vendor = vendor_of(device);
+  if (vendor == 0 && needs_vendor(device.kind)) return false;
   return api().HardwareDevice_Type(&hardware) == hardware_type(device.kind) &&
          (vendor == 0 || vendor == api().HardwareDevice_VendorId(&hardware)) &&
          (device.product_id == 0 || device.product_id == api().HardwareDevice_DeviceId(&hardware));
