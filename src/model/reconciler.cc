@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/idle_code.h"
+#include "base/large_pages.h"
 #include "base/log.h"
 #include "model_config.pb.h"
 
@@ -40,7 +41,11 @@ void Reconciler::start(const LoadOptions& options, uint64_t memory_budget, size_
   memory_budget_ = memory_budget;
   loaders_ = std::make_unique<LoaderThreads>(threads, [] {
     const size_t bytes = base::release_idle_code();
-    SN_LOG(Debug, "loading has ended: {} bytes of code and constants left the process", bytes);
+    const size_t large = base::use_large_pages();
+    SN_LOG(Debug,
+           "loading has ended: {} bytes of code and constants left the process, {} bytes of memory "
+           "are on large pages",
+           bytes, large);
   });
 }
 
