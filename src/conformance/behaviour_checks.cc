@@ -26,7 +26,7 @@ void on_model(Checks& checks, std::string_view group, std::string_view name,
               const base::Result<tensor::Artefact>& artefact,
               const std::function<std::string(Trial&)>& check) {
   checks.run(group, name, [&](std::string in, std::string called) {
-    if (!artefact.ok()) return failed(in, called, std::string(base::message(artefact.status())));
+    if (!artefact.ok()) return not_made(in, called, artefact.status());
     const auto trial = open(checks.options.subject, *artefact);
     if (!trial.ok()) return not_opened(in, called, trial.status());
     const std::string wrong = check(**trial);
@@ -157,16 +157,16 @@ std::string refuse_wrong_requests(Trial& trial) {
 }  // namespace
 
 void check_shapes(Checks& checks) {
-  on_model(checks, "shapes", "sizes that change from run to run", mlp(), run_sizes);
-  on_model(checks, "shapes", "an output whose shape depends on the data", non_zero(),
+  on_model(checks, "shapes", "sizes that change from run to run", checks.kit.mlp(), run_sizes);
+  on_model(checks, "shapes", "an output whose shape depends on the data", checks.kit.non_zero(),
            find_non_zero);
-  on_model(checks, "shapes", "strings", strings(), hand_strings_through);
+  on_model(checks, "shapes", "strings", checks.kit.strings(), hand_strings_through);
   for (const int64_t count : {1, 4, 32}) {
-    on_model(checks, "batches", base::str_cat("a batch of ", count, " equals its items"), mlp(),
-             [count](Trial& trial) { return compare_rows(trial, count); });
+    on_model(checks, "batches", base::str_cat("a batch of ", count, " equals its items"),
+             checks.kit.mlp(), [count](Trial& trial) { return compare_rows(trial, count); });
   }
-  on_model(checks, "placement", "a model that no accelerator has all operators for", mixed(),
-           [](Trial& trial) -> std::string {
+  on_model(checks, "placement", "a model that no accelerator has all operators for",
+           checks.kit.mixed(), [](Trial& trial) -> std::string {
              const auto response = trial.run(
                  {to_tensor("x", DataType::kFp32, Array{{1, 8}, {1, 0, 2, 0, 3, 0, 4, 0}})});
              if (!response.ok()) return said(response.status());
@@ -177,10 +177,10 @@ void check_shapes(Checks& checks) {
 }
 
 void check_use(Checks& checks) {
-  on_model(checks, "use", "runs at once", mlp(), run_at_once);
-  on_model(checks, "use", "requests past their deadline", mlp(), run_late);
-  on_model(checks, "use", "wrong requests are refused", mlp(), refuse_wrong_requests);
-  on_model(checks, "use", "outputs outlive model and session", mlp(),
+  on_model(checks, "use", "runs at once", checks.kit.mlp(), run_at_once);
+  on_model(checks, "use", "requests past their deadline", checks.kit.mlp(), run_late);
+  on_model(checks, "use", "wrong requests are refused", checks.kit.mlp(), refuse_wrong_requests);
+  on_model(checks, "use", "outputs outlive model and session", checks.kit.mlp(),
            [](Trial& trial) -> std::string {
              const auto response = trial.run({rows(3, 9)});
              if (!response.ok()) return said(response.status());
@@ -193,7 +193,7 @@ void check_use(Checks& checks) {
            });
   checks.run("use", "a file that is no model is refused", [&](std::string group, std::string name) {
     tensor::Artefact broken;
-    broken.format = "onnx";
+    broken.format = std::string(checks.kit.format());
     broken.bytes = tensor::Buffer::copy_of("this is no model");
     const auto trial = open(checks.options.subject, broken);
     if (trial.ok()) return failed(group, name, "it was opened");
@@ -215,7 +215,7 @@ void check_memory(Checks& checks) {
   checks.run(
       "memory", base::str_cat("opened and closed ", checks.options.reloads, " times"),
       [&](std::string group, std::string name) {
-        const auto artefact = heavy(size_t{1} << 20U);
+        const auto artefact = checks.kit.heavy(size_t{1} << 20U);
         uint64_t before = 0;
         for (int i = 0; i < checks.options.reloads; ++i) {
           const base::Status status = open_and_run(artefact);
@@ -236,7 +236,7 @@ void check_memory(Checks& checks) {
         return CaseResult{group, name, Outcome::kPassed, "", 0};
       });
   checks.run("memory", "given back on unload", [&](std::string group, std::string name) {
-    const auto artefact = heavy(kWeights);
+    const auto artefact = checks.kit.heavy(kWeights);
     // Once for what is loaded on first use and stays.
     if (const base::Status status = open_and_run(artefact); !status.ok()) {
       return not_opened(group, name, status);

@@ -4,12 +4,14 @@
 #include <functional>
 #include <string_view>
 
+#include "conformance/models.h"
 #include "conformance/suite.h"
 
 namespace supernova::conformance {
 
 struct Checks {
   const SuiteOptions& options;
+  const ModelKit& kit;
   std::vector<CaseResult> results;
 
   bool wanted(std::string_view group, std::string_view name) const;

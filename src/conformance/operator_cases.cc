@@ -12,7 +12,6 @@ namespace {
 using import::graph::Attributes;
 using import::graph::Builder;
 using import::graph::Constant;
-using import::graph::Dim;
 using import::graph::Value;
 using tensor::DataType;
 using Arrays = std::vector<Array>;
@@ -31,26 +30,6 @@ OperatorCase unary(const std::string& op, double (*function)(double), double low
             return y;
           },
           tolerance};
-}
-
-// y[i] = f(a[i], b[i]); b is repeated along the axes where its size is 1.
-Array broadcast(const Array& a, const Array& b, const std::function<double(double, double)>& f) {
-  Array y = a;
-  std::vector<int64_t> index(a.shape.size(), 0);
-  for (size_t i = 0; i < a.values.size(); ++i) {
-    size_t offset = 0;
-    const size_t skipped = a.shape.size() - b.shape.size();
-    for (size_t axis = 0; axis < b.shape.size(); ++axis) {
-      const int64_t at = b.shape[axis] == 1 ? 0 : index[axis + skipped];
-      offset = offset * static_cast<size_t>(b.shape[axis]) + static_cast<size_t>(at);
-    }
-    y.values[i] = f(a.values[i], b.values[offset]);
-    for (size_t axis = a.shape.size(); axis-- > 0;) {
-      if (++index[axis] < a.shape[axis]) break;
-      index[axis] = 0;
-    }
-  }
-  return y;
 }
 
 OperatorCase binary(const std::string& op, std::function<double(double, double)> f,
@@ -196,7 +175,7 @@ void add_reductions(std::vector<OperatorCase>& cases) {
 // ---- matrices and convolutions
 
 Value* weights(Builder& b, const std::vector<int64_t>& shape, uint64_t seed, double size = 0.5) {
-  const Array array = made_up(DataType::kFp32, to_shape(shape), -size, size, seed);
+  const Array array = made_up_weights(to_shape(shape), seed, size);
   return b.constant(
       Constant::floats(shape, std::vector<float>(array.values.begin(), array.values.end())));
 }
@@ -209,7 +188,7 @@ OperatorCase matmul(const std::string& name, tensor::Shape a, int64_t columns) {
             return b.op("MatMul", {x[0], weights(b, {depth, columns}, 3)});
           },
           [depth, columns](const Arrays& x) {
-            const Array w = made_up(DataType::kFp32, {depth, columns}, -0.5, 0.5, 3);
+            const Array w = made_up_weights({depth, columns}, 3);
             Array y{x[0].shape, {}};
             y.shape.back() = columns;
             const auto rows = static_cast<int64_t>(x[0].values.size()) / depth;
@@ -227,21 +206,11 @@ OperatorCase matmul(const std::string& name, tensor::Shape a, int64_t columns) {
           2e-3};
 }
 
-struct Window {
-  int64_t kernel = 3;
-  int64_t stride = 1;
-  int64_t pad = 1;
-  int64_t dilation = 1;
-  int64_t group = 1;
-  int64_t of(int64_t size) const {
-    return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
-  }
-  Attributes attributes() const {
-    return {{"kernel_shape", std::vector<int64_t>{kernel, kernel}},
-            {"strides", std::vector<int64_t>{stride, stride}},
-            {"pads", std::vector<int64_t>{pad, pad, pad, pad}}};
-  }
-};
+Attributes attributes_of(const Window& w) {
+  return {{"kernel_shape", std::vector<int64_t>{w.kernel, w.kernel}},
+          {"strides", std::vector<int64_t>{w.stride, w.stride}},
+          {"pads", std::vector<int64_t>{w.pad, w.pad, w.pad, w.pad}}};
+}
 
 // Calls `see` with every input element under the window at (y, x) of a channel.
 void under(const Array& in, const Window& w, int64_t n, int64_t c, int64_t y, int64_t x,
@@ -275,24 +244,14 @@ OperatorCase convolution(const std::string& name, const Window& w, int64_t in, i
   return {name,
           {{DataType::kFp32, {2, in, size, size + 2}}},
           [w, shape, out](Builder& b, const Values& x) {
-            Attributes attributes = w.attributes();
+            Attributes attributes = attributes_of(w);
             attributes.emplace_back("group", w.group);
             attributes.emplace_back("dilations", std::vector<int64_t>{w.dilation, w.dilation});
             return b.op("Conv", {x[0], weights(b, shape, 5), weights(b, {out}, 6)}, attributes);
           },
           [w, shape, out](const Arrays& x) {
-            const Array k = made_up(DataType::kFp32, to_shape(shape), -0.5, 0.5, 5);
-            const Array bias = made_up(DataType::kFp32, {out}, -0.5, 0.5, 6);
-            return every_pixel(x[0], w, out, [&](int64_t n, int64_t c, int64_t y, int64_t px) {
-              double sum = bias.at({c});
-              const int64_t first = c / (out / w.group) * shape[1];
-              for (int64_t i = 0; i < shape[1]; ++i) {
-                under(x[0], w, n, first + i, y, px, [&](int64_t ky, int64_t kx, double value) {
-                  sum += value * k.at({c, i, ky, kx});
-                });
-              }
-              return sum;
-            });
+            return convolved(x[0], w, made_up_weights(to_shape(shape), 5),
+                             made_up_weights({out}, 6));
           },
           2e-3};
 }
@@ -300,20 +259,8 @@ OperatorCase convolution(const std::string& name, const Window& w, int64_t in, i
 OperatorCase pooling(const std::string& name, const std::string& op, const Window& w) {
   return {name,
           {{DataType::kFp32, {2, 3, 8, 10}}},
-          [w, op](Builder& b, const Values& x) { return b.op(op, x, w.attributes()); },
-          [w, op](const Arrays& x) {
-            return every_pixel(x[0], w, 3, [&](int64_t n, int64_t c, int64_t y, int64_t px) {
-              double sum = 0;
-              double largest = -std::numeric_limits<double>::infinity();
-              int count = 0;
-              under(x[0], w, n, c, y, px, [&](int64_t, int64_t, double value) {
-                sum += value;
-                largest = std::max(largest, value);
-                ++count;
-              });
-              return op == "MaxPool" ? largest : sum / count;
-            });
-          },
+          [w, op](Builder& b, const Values& x) { return b.op(op, x, attributes_of(w)); },
+          [w, op](const Arrays& x) { return pooled(x[0], w, op); },
           1e-4};
 }
 
@@ -531,6 +478,61 @@ OperatorCase typed(const std::string& op, DataType type, double low, double high
 
 }  // namespace
 
+int64_t Window::of(int64_t size) const {
+  return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+Array made_up_weights(const tensor::Shape& shape, uint64_t seed, double size) {
+  return made_up(DataType::kFp32, shape, -size, size, seed);
+}
+
+Array broadcast(const Array& a, const Array& b, const std::function<double(double, double)>& f) {
+  Array y = a;
+  std::vector<int64_t> index(a.shape.size(), 0);
+  for (size_t i = 0; i < a.values.size(); ++i) {
+    size_t offset = 0;
+    const size_t skipped = a.shape.size() - b.shape.size();
+    for (size_t axis = 0; axis < b.shape.size(); ++axis) {
+      const int64_t at = b.shape[axis] == 1 ? 0 : index[axis + skipped];
+      offset = offset * static_cast<size_t>(b.shape[axis]) + static_cast<size_t>(at);
+    }
+    y.values[i] = f(a.values[i], b.values[offset]);
+    for (size_t axis = a.shape.size(); axis-- > 0;) {
+      if (++index[axis] < a.shape[axis]) break;
+      index[axis] = 0;
+    }
+  }
+  return y;
+}
+
+Array convolved(const Array& x, const Window& window, const Array& weights, const Array& bias) {
+  const int64_t channels = weights.dim(0);
+  return every_pixel(x, window, channels, [&](int64_t n, int64_t c, int64_t y, int64_t px) {
+    double sum = bias.at({c});
+    const int64_t first = c / (channels / window.group) * weights.dim(1);
+    for (int64_t i = 0; i < weights.dim(1); ++i) {
+      under(x, window, n, first + i, y, px, [&](int64_t ky, int64_t kx, double value) {
+        sum += value * weights.at({c, i, ky, kx});
+      });
+    }
+    return sum;
+  });
+}
+
+Array pooled(const Array& x, const Window& window, std::string_view op) {
+  return every_pixel(x, window, x.dim(1), [&](int64_t n, int64_t c, int64_t y, int64_t px) {
+    double sum = 0;
+    double largest = -std::numeric_limits<double>::infinity();
+    int count = 0;
+    under(x, window, n, c, y, px, [&](int64_t, int64_t, double value) {
+      sum += value;
+      largest = std::max(largest, value);
+      ++count;
+    });
+    return op == "MaxPool" ? largest : sum / count;
+  });
+}
+
 std::vector<OperatorCase> operator_cases() {
   std::vector<OperatorCase> cases;
   add_elementwise(cases);
@@ -565,7 +567,8 @@ std::vector<OperatorCase> data_type_cases() {
   return cases;
 }
 
-base::Result<tensor::Artefact> to_onnx(const OperatorCase& operator_case, bool dynamic) {
+base::Result<tensor::Artefact> to_artefact(const OperatorCase& operator_case) {
+  if (operator_case.artefact) return operator_case.artefact();
   import::graph::Model model;
   model.producer_name = "supernova conformance";
   Builder builder(model);
@@ -573,7 +576,6 @@ base::Result<tensor::Artefact> to_onnx(const OperatorCase& operator_case, bool d
   Values inputs;
   for (const CaseInput& input : operator_case.inputs) {
     auto dims = import::graph::to_dims({input.shape.begin(), input.shape.end()});
-    if (dynamic && !dims.empty()) dims[0] = Dim::symbol("n");
     inputs.push_back(builder.input("x" + std::to_string(inputs.size()),
                                    import::graph::Type::of(input.type, std::move(dims))));
   }

@@ -29,14 +29,34 @@ struct OperatorCase {
   // Empty = as the reference gives it.
   std::function<Array(const std::vector<Array>&)> expected;
   double tolerance = 1e-4;
+  // The model, where it is not `build` as ONNX: inputs x0, x1, ... and the output y.
+  std::function<base::Result<tensor::Artefact>()> artefact;
 };
 
 std::vector<OperatorCase> operator_cases();
 // The same few operators over every datatype.
 std::vector<OperatorCase> data_type_cases();
 
-// The case as an ONNX model with inputs x0, x1, ... and the output y; sizes of the first axis are
-// the symbol "n" where `dynamic`.
-base::Result<tensor::Artefact> to_onnx(const OperatorCase& operator_case, bool dynamic);
+// The case as a model.
+base::Result<tensor::Artefact> to_artefact(const OperatorCase& operator_case);
+
+// The numbers of made-up weights, the same in every format.
+Array made_up_weights(const tensor::Shape& shape, uint64_t seed, double size = 0.5);
+
+// A window over two axes of four, channels second (NCHW).
+struct Window {
+  int64_t kernel = 3;
+  int64_t stride = 1;
+  int64_t pad = 1;
+  int64_t dilation = 1;
+  int64_t group = 1;
+  int64_t of(int64_t size) const;
+};
+// What Conv gives for weights [out, in / group, kernel, kernel] and a bias.
+Array convolved(const Array& x, const Window& window, const Array& weights, const Array& bias);
+// "MaxPool" or "AveragePool"; what lies outside counts for nothing.
+Array pooled(const Array& x, const Window& window, std::string_view op);
+// y[i] = f(a[i], b[i]); b is repeated along the axes where its size is 1.
+Array broadcast(const Array& a, const Array& b, const std::function<double(double, double)>& f);
 
 }  // namespace supernova::conformance

@@ -42,10 +42,8 @@ base::Result<Array> expected_of(const Checks& checks, const OperatorCase& operat
 
 CaseResult check_operator(const Checks& checks, const OperatorCase& operator_case,
                           std::string group, std::string name) {
-  const auto artefact = to_onnx(operator_case, false);
-  if (!artefact.ok()) {
-    return failed(group, name, std::string(base::message(artefact.status())));
-  }
+  const auto artefact = to_artefact(operator_case);
+  if (!artefact.ok()) return not_made(group, name, artefact.status());
   const auto inputs = inputs_of(operator_case);
   const auto expected = expected_of(checks, operator_case, *artefact, inputs);
   if (!expected.ok()) {
@@ -79,33 +77,35 @@ void check_operators(Checks& checks) {
       });
     }
   };
-  all("operators", operator_cases());
-  all("data types", data_type_cases());
+  all("operators", checks.kit.operators());
+  all("data types", checks.kit.data_types());
 }
 
 void check_accuracy(Checks& checks) {
   struct Net {
     const char* name;
-    base::Result<tensor::Artefact> artefact;
+    ModelKit::Made artefact;
+    ModelKit::Made reference;
     tensor::Shape shape;
     double tolerance;
   };
-  const Net nets[] = {{"perceptron", mlp(), {5, 64}, 1e-3},
-                      {"convolutional net, FP32", conv_net(false), {3, 3, 32, 32}, 2e-3},
-                      {"convolutional net, FP16", conv_net(true), {3, 3, 32, 32}, 2e-2}};
+  const ModelKit& kit = checks.kit;
+  const ModelKit& hub = onnx_kit();
+  const Net nets[] = {
+      {"perceptron", kit.mlp(), hub.mlp(), {5, 64}, 1e-3},
+      {"convolutional net, FP32", kit.conv_net(false), hub.conv_net(false), {3, 3, 32, 32}, 2e-3},
+      {"convolutional net, FP16", kit.conv_net(true), hub.conv_net(true), {3, 3, 32, 32}, 2e-2}};
   for (const Net& net : nets) {
     checks.run("accuracy", net.name, [&](const std::string& group, const std::string& name) {
       const Subject& reference = checks.options.reference;
-      if (!net.artefact.ok()) {
-        return failed(group, name, std::string(base::message(net.artefact.status())));
-      }
+      if (!net.artefact.ok()) return not_made(group, name, net.artefact.status());
       if (reference.engine == nullptr) {
         return CaseResult{group, name, Outcome::kSkipped, "there is no CPU runtime to compare with",
                           0};
       }
       const auto input = to_tensor("x", tensor::DataType::kFp32,
                                    made_up(tensor::DataType::kFp32, net.shape, -1, 1, 1));
-      const auto expecting = open(reference, *net.artefact);
+      const auto expecting = open(reference, *net.reference);
       if (!expecting.ok()) {
         return failed(group, name, std::string(base::message(expecting.status())));
       }

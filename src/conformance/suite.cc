@@ -37,8 +37,10 @@ void Checks::run(std::string_view group, std::string_view name,
 }
 
 std::vector<CaseResult> run_suite(const SuiteOptions& options) {
-  Checks checks{options, {}};
-  if (options.subject.engine->accepts_format("*")) {
+  const engine::Engine& engine = *options.subject.engine;
+  const bool is_tflite = !engine.accepts_format("onnx") && engine.accepts_format("tflite");
+  Checks checks{options, is_tflite ? tflite_kit() : onnx_kit(), {}};
+  if (engine.accepts_format("*")) {
     check_any_model(checks);
     return std::move(checks.results);
   }

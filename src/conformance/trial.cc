@@ -84,6 +84,12 @@ CaseResult failed(std::string group, std::string name, std::string why) {
   return {std::move(group), std::move(name), Outcome::kFailed, std::move(why), 0};
 }
 
+CaseResult not_made(std::string group, std::string name, const base::Status& status) {
+  return {std::move(group), std::move(name),
+          absl::IsUnimplemented(status) ? Outcome::kSkipped : Outcome::kFailed,
+          std::string(base::message(status)), 0};
+}
+
 CaseResult not_opened(std::string group, std::string name, const base::Status& status) {
   const bool died = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   return {std::move(group), std::move(name), died ? Outcome::kFailed : Outcome::kRefused,

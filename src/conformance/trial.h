@@ -31,6 +31,8 @@ base::Result<std::unique_ptr<Trial>> open(const Subject& subject, const tensor::
 
 CaseResult passed(std::string group, std::string name, const Trial& trial, double difference = 0);
 CaseResult failed(std::string group, std::string name, std::string why);
+// Of a model that could not be made: the format has no such thing, or the suite is wrong.
+CaseResult not_made(std::string group, std::string name, const base::Status& status);
 // Of what could not be opened: a refusal, or a failure where the engine died of it.
 CaseResult not_opened(std::string group, std::string name, const base::Status& status);
 

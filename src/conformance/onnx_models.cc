@@ -1,8 +1,7 @@
-#include "conformance/models.h"
-
 #include <functional>
 
 #include "conformance/array.h"
+#include "conformance/models.h"
 #include "import/graph/builder.h"
 #include "import/graph/write_onnx.h"
 
@@ -62,9 +61,20 @@ class Layers {
   uint64_t seed_ = 100;
 };
 
-}  // namespace
+class OnnxKit : public ModelKit {
+ public:
+  std::string_view format() const override { return "onnx"; }
+  std::vector<OperatorCase> operators() const override { return operator_cases(); }
+  std::vector<OperatorCase> data_types() const override { return data_type_cases(); }
+  Made mlp() const override;
+  Made conv_net(bool half) const override;
+  Made non_zero() const override;
+  Made strings() const override;
+  Made heavy(size_t byte_size) const override;
+  Made mixed() const override;
+};
 
-base::Result<tensor::Artefact> mlp() {
+ModelKit::Made OnnxKit::mlp() const {
   return made(DataType::kFp32, {Dim::symbol("n"), 64}, [](Builder& b, Value* x) {
     Layers layers(b, DataType::kFp32);
     Value* hidden = b.op("Relu", {layers.dense(x, 64, 128)});
@@ -72,7 +82,7 @@ base::Result<tensor::Artefact> mlp() {
   });
 }
 
-base::Result<tensor::Artefact> conv_net(bool half) {
+ModelKit::Made OnnxKit::conv_net(bool half) const {
   const DataType type = half ? DataType::kFp16 : DataType::kFp32;
   return made(DataType::kFp32, {Dim::symbol("n"), 3, 32, 32}, [type](Builder& b, Value* x) {
     Layers layers(b, type);
@@ -85,17 +95,17 @@ base::Result<tensor::Artefact> conv_net(bool half) {
   });
 }
 
-base::Result<tensor::Artefact> non_zero() {
+ModelKit::Made OnnxKit::non_zero() const {
   return made(DataType::kFp32, {Dim::symbol("n")},
               [](Builder& b, Value* x) { return b.op("NonZero", {x}); });
 }
 
-base::Result<tensor::Artefact> strings() {
+ModelKit::Made OnnxKit::strings() const {
   return made(DataType::kBytes, {Dim::symbol("n")},
               [](Builder& b, Value* x) { return b.op("Identity", {x}); });
 }
 
-base::Result<tensor::Artefact> heavy(size_t byte_size) {
+ModelKit::Made OnnxKit::heavy(size_t byte_size) const {
   const auto rows = static_cast<int64_t>(byte_size / (4 * sizeof(float)));
   return made(DataType::kFp32, {4}, [rows](Builder& b, Value* x) {
     // Every row has the same sum, so that the answer is known; no two rows are alike.
@@ -110,12 +120,19 @@ base::Result<tensor::Artefact> heavy(size_t byte_size) {
   });
 }
 
-base::Result<tensor::Artefact> mixed() {
+ModelKit::Made OnnxKit::mixed() const {
   return made(DataType::kFp32, {Dim::symbol("n"), 8}, [](Builder& b, Value* x) {
     Value* places = b.op("NonZero", {x});
     Value* count = b.gather(b.op("Shape", {places}), b.ints({1}), 0);
     return b.add(b.add(x, x), b.cast(count, DataType::kFp32));
   });
+}
+
+}  // namespace
+
+const ModelKit& onnx_kit() {
+  static const OnnxKit kKit;
+  return kKit;
 }
 
 }  // namespace supernova::conformance
