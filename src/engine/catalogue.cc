@@ -136,13 +136,14 @@ base::Result<std::shared_ptr<Engine>> Catalogue::open_worker(Entry& entry, const
   } else {
     options["worker.library"] = entry.library;
   }
-  SN_ASSIGN(std::unique_ptr<Engine> engine,
-            Engine::open(worker_engine_, options,
-                         entry.library.empty()
-                             ? base::str_cat("worker of engine '", entry.name, "'")
-                             : base::str_cat("worker of engine library '", entry.library, "'"),
-                         entry.name));
-  return std::shared_ptr<Engine>(std::move(engine));
+  const std::string what = entry.library.empty()
+                               ? base::str_cat("engine '", entry.name, "'")
+                               : base::str_cat("engine library '", entry.library, "'");
+  auto engine = Engine::open(worker_engine_, options, what, entry.name);
+  if (engine.ok()) return std::shared_ptr<Engine>(*std::move(engine));
+  // What the engine says of itself may have it already.
+  const bool is_named = base::message(engine.status()).find(what) != std::string_view::npos;
+  return is_named ? engine.status() : base::annotate(engine.status(), what);
 }
 
 base::Result<std::shared_ptr<Engine>> Catalogue::open_at(Entry& entry, const Place& place) {

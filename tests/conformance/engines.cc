@@ -3,7 +3,9 @@
 #include <dlfcn.h>
 
 #include <future>
+#include <vector>
 
+#include "engine/worker/worker_engine.h"
 #include "support/onnx_models.h"
 #include "tensor/bytes.h"
 
@@ -22,7 +24,7 @@ sn_engine_entry_fn do_nothing_entry() {
 }
 
 EngineCase onnxruntime_case() {
-  return {"onnxruntime", [] { return &engine::onnxruntime::entry; },
+  return {"onnxruntime", "onnxruntime", [] { return &engine::onnxruntime::entry; },
           [] { return engine::Engine::open(&engine::onnxruntime::entry, {}); },
           onnx_artefact(test::identity_model(tensor::DataType::kFp32, {"n"}))};
 }
@@ -31,8 +33,41 @@ EngineCase do_nothing_case() {
   tensor::Artefact anything;
   anything.format = "anything";
   anything.bytes = tensor::Buffer::copy_of("x");
-  return {"do_nothing", &do_nothing_entry,
+  return {"do_nothing", "do_nothing", &do_nothing_entry,
           [] { return engine::Engine::open_library(SUPERNOVA_DO_NOTHING_ENGINE, {}); }, anything};
+}
+
+// The table of a worker that hosts one of the engines above, whatever options it is opened with.
+struct WorkerOptions {
+  const char* key;
+  const char* value;
+};
+constexpr WorkerOptions kOnnxruntime{"worker.engine", "onnxruntime"};
+constexpr WorkerOptions kDoNothing{"worker.library", SUPERNOVA_DO_NOTHING_ENGINE};
+
+template <const WorkerOptions& hosted>
+const sn_engine_api* worker_entry(uint32_t version) {
+  const sn_engine_api* const table = engine::worker::worker_engine_entry(version);
+  if (table == nullptr) return nullptr;
+  static sn_engine_api with_options = *table;
+  with_options.engine_open = [](const sn_host* host, const sn_options* options, sn_engine** out,
+                                sn_error* error) -> int32_t {
+    std::vector<sn_option> items(options->items, options->items + options->count);
+    items.push_back({hosted.key, hosted.value});
+    items.push_back({"worker.program", SUPERNOVA_WORKER_PROGRAM});
+    const sn_options all{sizeof(sn_options), items.data(), items.size()};
+    return engine::worker::worker_engine_entry(SN_ENGINE_ABI_VERSION)
+        ->engine_open(host, &all, out, error);
+  };
+  return &with_options;
+}
+
+template <const WorkerOptions& hosted>
+EngineCase in_a_worker(EngineCase engine_case) {
+  engine_case.name += "_in_a_worker";
+  engine_case.entry = [] { return &worker_entry<hosted>; };
+  engine_case.open = [] { return engine::Engine::open(&worker_entry<hosted>, {}); };
+  return engine_case;
 }
 
 }  // namespace
@@ -41,8 +76,13 @@ std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case) {
   return out << engine_case.name;
 }
 
-std::vector<EngineCase> all_engines() { return {onnxruntime_case(), do_nothing_case()}; }
-std::vector<EngineCase> onnx_engines() { return {onnxruntime_case()}; }
+std::vector<EngineCase> all_engines() {
+  return {onnxruntime_case(), do_nothing_case(), in_a_worker<kOnnxruntime>(onnxruntime_case()),
+          in_a_worker<kDoNothing>(do_nothing_case())};
+}
+std::vector<EngineCase> onnx_engines() {
+  return {onnxruntime_case(), in_a_worker<kOnnxruntime>(onnxruntime_case())};
+}
 
 tensor::Artefact onnx_artefact(std::string model) {
   tensor::Artefact artefact;

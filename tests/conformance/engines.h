@@ -14,6 +14,7 @@ namespace supernova::conformance {
 
 struct EngineCase {
   std::string name;
+  std::string engine;  // as it calls itself
   std::function<sn_engine_entry_fn()> entry;
   std::function<base::Result<std::unique_ptr<engine::Engine>>()> open;
   // An artefact whose model hands INPUT0 (FP32 [n]) through to OUTPUT0.

@@ -23,7 +23,6 @@ enum SlotState : uint32_t {
 
 // At the start of each run's slot; the server writes it, but for the last three.
 struct SlotHead {
-  uint64_t run;
   uint64_t request_size;  // right behind this head
   uint64_t response_offset;
   uint64_t response_capacity;
@@ -36,9 +35,9 @@ struct SlotHead {
 };
 
 struct RingEntry {
+  uint64_t run;
   uint64_t segment;
   uint64_t offset;
-  uint64_t size;
 };
 
 struct Board {

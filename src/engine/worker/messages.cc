@@ -56,6 +56,7 @@ AbiOptions::AbiOptions(const OptionPairs& options) {
 }
 
 void write(Writer& out, const StartOrder& order) {
+  out.number(kProtocol);
   out.text(order.engine);
   out.text(order.library);
   write(out, order.options);
@@ -66,6 +67,7 @@ void write(Writer& out, const StartOrder& order) {
 
 StartOrder read_start(Reader& in) {
   StartOrder order;
+  if (in.number() != kProtocol) in.fail();
   order.engine = in.text();
   order.library = in.text();
   order.options = read_options(in);
@@ -86,8 +88,7 @@ Device::Device(const sn_device& given) {
 }
 
 sn_device Device::abi() const {
-  return {sizeof(sn_device), kind,      ordinal, has_id ? id.c_str() : nullptr,
-          vendor_id,         product_id};
+  return {sizeof(sn_device), kind, ordinal, has_id ? id.c_str() : nullptr, vendor_id, product_id};
 }
 
 void write(Writer& out, const Device& device) {

@@ -66,6 +66,9 @@ class AbiOptions {
   sn_options list_{};
 };
 
+// Of what is said here and of board.h; server and worker must be of one build.
+inline constexpr uint64_t kProtocol = 1;
+
 struct StartOrder {
   std::string engine;   // built in, or
   std::string library;  // a file

@@ -97,6 +97,7 @@ base::Status PacketSocket::send(uint32_t type, uint64_t id, std::string_view bod
     std::memcpy(CMSG_DATA(rights), sent.data(), sent.size() * sizeof(int));
   }
   while (::sendmsg(file_.get(), &message, MSG_NOSIGNAL) < 0) {
+    if (errno == EAGAIN) return absl::DeadlineExceededError("the other end reads nothing");
     if (errno != EINTR) return base::system_error("a message can't be sent");
   }
   return {};

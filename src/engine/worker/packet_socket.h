@@ -29,7 +29,7 @@ class PacketSocket {
   explicit PacketSocket(base::File file) : file_(std::move(file)) {}
   static base::Result<std::pair<PacketSocket, PacketSocket>> make_pair();
 
-  // An error when the other end is gone, or has not read anything for that long.
+  // UNAVAILABLE when the other end is gone, DEADLINE_EXCEEDED when it has not read for too long.
   base::Status send(uint32_t type, uint64_t id, std::string_view body,
                     const std::vector<int>& files = {});
   base::Status limit_send_time(std::chrono::milliseconds limit);

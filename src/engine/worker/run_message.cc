@@ -73,7 +73,7 @@ uint64_t mixed(uint64_t hash, const void* data, size_t size) {
     hash = mixed(hash, word);
   }
   uint64_t rest = 0;
-  std::memcpy(&rest, at, size);
+  if (size > 0) std::memcpy(&rest, at, size);
   return mixed(mixed(hash, rest), size);
 }
 
@@ -237,14 +237,15 @@ size_t lent_index(const sn_run& run, const void* data) {
   return i;
 }
 
-base::Status write_output(const sn_tensor& output, const sn_run& run, Room& room, Writer& writer,
-                          std::vector<base::File>& files) {
+// What is lent may be written again after a response that is not the final one.
+base::Status write_output(const sn_tensor& output, const sn_run& run, bool final, Room& room,
+                          Writer& writer, std::vector<base::File>& files) {
   write_tensor(writer, output);
   const size_t size = output.buffer.byte_size;
   auto place = OutputPlace::kNowhere;
   uint64_t where = 0;
-  const size_t lent = output.buffer.data != nullptr ? lent_index(run, output.buffer.data)
-                                                    : run.output_count;
+  const size_t lent = output.buffer.data != nullptr && final ? lent_index(run, output.buffer.data)
+                                                             : run.output_count;
   if (lent < run.output_count) {
     place = OutputPlace::kLent;
     where = lent;
@@ -300,7 +301,7 @@ base::Status write_response(const sn_response& response, const sn_run& run, Room
   base::Status status;
   for (size_t i = 0; i < response.output_count; ++i) {
     const sn_tensor output = read_struct(element(response.outputs, i));
-    if (status.ok()) status = write_output(output, run, room, writer, files);
+    if (status.ok()) status = write_output(output, run, response.final != 0, room, writer, files);
     if (output.buffer.release != nullptr) output.buffer.release(output.buffer.owner);
   }
   return status;
