@@ -67,7 +67,11 @@ base::Status do_import(const Job& job, const import::ImporterRegistry& importers
 
 base::Result<engine::Engine*> find_engine(const Job& job, engine::Catalogue& engines) {
   if (auto built_in = engines.find(job.engine); built_in.ok()) return built_in;
-  for (const std::string& library : job.engine_libraries) SN_TRY(engines.add_library(library, {}));
+  for (const std::string& library : job.engine_libraries) {
+    const std::string name = engine::EngineLibrary(library).name;
+    if (!name.empty() && name != job.engine) continue;  // perhaps another version of the same
+    engines.add_library(library, {}).IgnoreError();     // find() says why, if it is the one
+  }
   return engines.find(job.engine);
 }
 

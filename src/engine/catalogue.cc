@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "engine/handles.h"
 #include "engine/option_names.h"
 
 namespace supernova::engine {
@@ -13,9 +14,9 @@ struct Catalogue::Entry {
   std::string library;                 // of what is not
   Options options;
   std::mutex mutex;
-  std::shared_ptr<Engine> home;                          // answers questions; open for good
-  std::shared_ptr<Engine> in_process;                    // once it has been asked for
-  std::map<std::string, std::weak_ptr<Engine>> workers;  // those shared, by Place::key
+  std::shared_ptr<Engine> home;                                // answers questions; open for good
+  std::shared_ptr<Engine> in_process;                          // once it has been asked for
+  std::map<std::string, std::weak_ptr<EngineHandle>> workers;  // those shared, by Place::key
 };
 
 // Where one user of an engine wants it.
@@ -149,10 +150,14 @@ base::Result<std::shared_ptr<Engine>> Catalogue::open_at(Entry& entry, const Pla
   std::lock_guard lock(entry.mutex);
   if (place.isolation == Isolation::kWorker) {
     const std::string key = place.key();
-    if (auto shared = entry.workers[key].lock()) return shared;
+    if (auto shared = entry.workers[key].lock()) {
+      std::shared_ptr<Engine> engine(new Engine);
+      engine->handle_ = std::move(shared);
+      return engine;
+    }
     SN_ASSIGN(auto opened, open_worker(entry, place));
     std::erase_if(entry.workers, [](const auto& worker) { return worker.second.expired(); });
-    entry.workers[key] = opened;
+    entry.workers[key] = opened->handle_;
     return opened;
   }
   if (!entry.in_process) {

@@ -63,6 +63,9 @@ class Session {
   const Signature& signature() const;
   int max_concurrency() const;
   base::Result<Verdict> info() const;
+  // UNAVAILABLE with the reason while it can't run: its device is lost, its worker does not come
+  // up, it is quarantined. Cheap.
+  base::Status health() const;
 
  private:
   friend class Model;
@@ -117,6 +120,7 @@ class Engine {
                        const Sink& sink);
 
  private:
+  friend class Catalogue;
   base::Result<Verdict> ask(const sn_artefact* artefact, const sn_device& device,
                             const Options& options);
   std::shared_ptr<EngineHandle> handle_;

@@ -123,7 +123,9 @@ void Reconciler::begin(Model& model) {
   for (const DesiredVersion& wanted : model.plan->versions) {
     Version& version = model.versions[wanted.number];
     version.wanted = wanted;
-    if (version.serving && version.serving_mark == wanted.fingerprint) {
+    if (operation.retry && version.serving && !version.serving->health().ok()) {
+      version.serving_mark = ~wanted.fingerprint;  // it serves in name only: load it anew
+    } else if (version.serving && version.serving_mark == wanted.fingerprint) {
       // It is what it was before a change that failed.
       version.attempt.reset();
       version.failed_mark.reset();
