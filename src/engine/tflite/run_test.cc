@@ -138,22 +138,33 @@ TEST_F(Tflite, RefusesStateBetweenRequests) {
   EXPECT_THAT(refusal(open(model)), HasSubstr("state between requests"));
 }
 
-// Two signatures, each a graph of its own: + and *.
+// Two signatures, each a graph of its own: x + x, and (x * x) * x.
 TEST_F(Tflite, RunsTheGraphOfTheSignatureAskedFor) {
   TfModel model;
-  const auto graph = [&](const char* op, const std::string& name) {
+  const auto graph = [&](const char* op, const std::string& name, int steps) {
     const auto x = model.input({.shape = {2}, .name = name});
-    const auto y = model.tensor({.shape = {2}, .name = name + "_out"});
-    model.op(op, {x, x}, {y});
+    int32_t y = x;
+    for (int i = 0; i < steps; ++i) {
+      const auto next = model.tensor({.shape = {2}, .name = name + std::to_string(i)});
+      model.op(op, {y, x}, {next});
+      y = next;
+    }
     model.set_outputs({y});
   };
-  graph("ADD", "a");
+  graph("ADD", "a", 1);
   model.begin_graph();
-  graph("MUL", "b");
+  graph("MUL", "b", 2);
   FlatTable root = model.root();
   std::vector<FlatTable> signatures;
   for (uint32_t i = 0; i < 2; ++i) {
-    signatures.push_back(FlatTable().text(2, i == 0 ? "sum" : "square").number(4, i));
+    const auto map = [](const char* name, uint32_t number) {
+      return std::vector<FlatTable>{FlatTable().text(0, name).number(1, number)};
+    };
+    signatures.push_back(FlatTable()
+                             .tables(0, map("in", 0))
+                             .tables(1, map("out", i + 1))
+                             .text(2, i == 0 ? "sum" : "cube")
+                             .number(4, i));
   }
   root.tables(7, signatures);
   const auto engine = Engine::open(&entry, {});
@@ -162,16 +173,16 @@ TEST_F(Tflite, RunsTheGraphOfTheSignatureAskedFor) {
     const auto opened = (*engine)->open_model(artefact_of(root.file("TFL3")), {{"signature", key}});
     EXPECT_TRUE(opened.ok()) << opened.status();
     if (!opened.ok()) return std::vector<float>();
-    EXPECT_EQ((*opened)->signatures()[0].outputs[0].name, input + "_out");
+    EXPECT_EQ((*opened)->signatures()[0].inputs[0].name, input);
     const auto session = (*opened)->open_session(device_of(SN_DEVICE_CPU), {});
     EXPECT_TRUE(session.ok()) << session.status();
     return session.ok() ? run_floats(**session, {floats(input, {2}, {3, 4})})
                         : std::vector<float>();
   };
   EXPECT_THAT(answer("sum", "a"), ElementsAre(6, 8));
-  EXPECT_THAT(answer("square", "b"), ElementsAre(9, 16));
+  EXPECT_THAT(answer("cube", "b"), ElementsAre(27, 64));
   const auto unknown = (*engine)->open_model(artefact_of(root.file("TFL3")), {{"signature", "?"}});
-  EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("it has: sum, square"));
+  EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("it has: sum, cube"));
 }
 
 TEST(TfliteMissing, SaysHowToGetTheLibrary) {
