@@ -61,6 +61,10 @@ oracles: test-deps build ## importers against the frameworks' own runtimes (Debi
 soak: test-deps build ## loads, reloads and connections by the thousand
 	@SUPERNOVA_SOAK=full tests/soak/run $(ARGS)
 
+.PHONY: engines
+engines: ## install libraries of further engines: TensorFlow Lite (tools/engines)
+	@tools/engines $(ARGS)
+
 .PHONY: clean
 clean: ## remove everything built; installed packages stay
 	rm -rf build
