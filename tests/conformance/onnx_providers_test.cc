@@ -399,5 +399,26 @@ TEST_P(OnnxProviders, ThePlacementOnTheCpuIsToldToWhoAsks) {
   EXPECT_EQ(info->compatibility, SN_CAN_RUN);
 }
 
+// On whatever device the suite runs.
+class OnnxOnDevice : public testing::TestWithParam<EngineCase> {};
+
+INSTANTIATE_TEST_SUITE_P(Engines, OnnxOnDevice, testing::ValuesIn(onnx_engines()),
+                         testing::PrintToStringParamName());
+
+TEST_P(OnnxOnDevice, RunsItsNodesThere) {
+  const auto it =
+      open(GetParam(), onnx_artefact(test::mlp_model()),
+           {{"session.record_ep_graph_assignment_info", "1"}, {"strict_device", "true"}});
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto info = it->session->info();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->compatibility, SN_CAN_RUN) << info->reason;
+  const std::string where = GetParam().device.kind == SN_DEVICE_VULKAN   ? "WebGpu"
+                            : GetParam().device.kind == SN_DEVICE_NVIDIA ? "CUDA"
+                                                                         : "CPU";
+  EXPECT_THAT(info->placement,
+              AllOf(Not(IsEmpty()), Each(Field(&engine::NodePlacement::where, where))));
+}
+
 }  // namespace
 }  // namespace supernova::conformance
