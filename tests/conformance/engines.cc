@@ -2,9 +2,11 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <future>
 #include <iostream>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "engine/worker/worker_engine.h"
@@ -98,6 +100,22 @@ EngineCase in_a_worker(EngineCase engine_case) {
   return engine_case;
 }
 
+std::string_view other_device() {
+  const char* device = std::getenv("SUPERNOVA_CONFORMANCE_DEVICE");
+  return device != nullptr ? device : "";
+}
+
+// The ONNX engine on that device; whether its driver suits shows only when it is used.
+std::vector<EngineCase> on_other_device() {
+  EngineCase it = onnxruntime_case();
+  it.device.kind = other_device() == "nvidia" ? SN_DEVICE_NVIDIA : SN_DEVICE_VULKAN;
+  it.options = {{"device", base::str_cat(other_device(), ":0")}};
+  static const base::Status status = open(it, it.passthrough).status();
+  if (status.ok()) return {it};
+  std::cout << "skipped: " << status.message() << std::endl;
+  std::exit(0);  // without a case there is nothing to run
+}
+
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case) {
@@ -105,6 +123,7 @@ std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case) {
 }
 
 std::vector<EngineCase> all_engines() {
+  if (!other_device().empty()) return on_other_device();
   std::vector<EngineCase> all{onnxruntime_case(), do_nothing_case(),
                               in_a_worker<kOnnxruntime>(onnxruntime_case()),
                               in_a_worker<kDoNothing>(do_nothing_case())};
@@ -113,6 +132,7 @@ std::vector<EngineCase> all_engines() {
   return all;
 }
 std::vector<EngineCase> onnx_engines() {
+  if (!other_device().empty()) return on_other_device();
   return {onnxruntime_case(), in_a_worker<kOnnxruntime>(onnxruntime_case())};
 }
 
@@ -172,8 +192,10 @@ base::Result<Opened> open(const EngineCase& engine_case, const tensor::Artefact&
                           const engine::Options& options) {
   Opened opened;
   SN_ASSIGN(opened.engine, engine_case.open());
-  SN_ASSIGN(opened.model, opened.engine->open_model(artefact, options));
-  SN_ASSIGN(opened.session, opened.model->open_session(cpu(), {}));
+  engine::Options all = options;
+  all.insert(engine_case.options.begin(), engine_case.options.end());
+  SN_ASSIGN(opened.model, opened.engine->open_model(artefact, all));
+  SN_ASSIGN(opened.session, opened.model->open_session(engine_case.device, {}));
   return opened;
 }
 

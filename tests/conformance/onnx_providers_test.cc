@@ -399,5 +399,42 @@ TEST_P(OnnxProviders, ThePlacementOnTheCpuIsToldToWhoAsks) {
   EXPECT_EQ(info->compatibility, SN_CAN_RUN);
 }
 
+// On whatever device the suite runs.
+class OnnxOnDevice : public testing::TestWithParam<EngineCase> {};
+
+INSTANTIATE_TEST_SUITE_P(Engines, OnnxOnDevice, testing::ValuesIn(onnx_engines()),
+                         testing::PrintToStringParamName());
+
+// Of WebGPU the runtime names only some nodes; that none is on the CPU it does say.
+TEST_P(OnnxOnDevice, RunsItsNodesThere) {
+  const auto kind = GetParam().device.kind;
+  const auto it =
+      open(GetParam(), onnx_artefact(test::mlp_model()),
+           {{"session.record_ep_graph_assignment_info", "1"}, {"strict_device", "true"}});
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto info = it->session->info();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->compatibility, SN_CAN_RUN) << info->reason;
+  const std::string where = kind == SN_DEVICE_VULKAN   ? "WebGpu"
+                            : kind == SN_DEVICE_NVIDIA ? "CUDA"
+                                                       : "CPU";
+  EXPECT_THAT(info->placement, Each(Field(&engine::NodePlacement::where, where)));
+  EXPECT_TRUE(kind == SN_DEVICE_VULKAN || !info->placement.empty());
+}
+
+TEST_P(OnnxOnDevice, SaysWhatRunsOnTheCpuInstead) {
+  if (GetParam().device.kind == SN_DEVICE_CPU) return;
+  const auto artefact = onnx_artefact(test::upper_case_model());
+  const auto it = open(GetParam(), artefact);
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto info = it->session->info();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->compatibility, SN_CAN_RUN_PARTLY);
+  EXPECT_THAT(info->reason, HasSubstr("StringNormalizer"));
+  const auto strict = open(GetParam(), artefact, {{"strict_device", "true"}});
+  EXPECT_EQ(strict.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(strict.status().message()), HasSubstr("StringNormalizer"));
+}
+
 }  // namespace
 }  // namespace supernova::conformance

@@ -32,6 +32,10 @@ base::Result<std::unique_ptr<Model>> open_model(const Runtime& runtime, const sn
                      });
 }
 
+std::string say(const std::vector<PlacedNode>& nodes, const Provider& provider) {
+  return say_fallback(nodes, provider.name, provider.kind != ProviderKind::kWebGpu);
+}
+
 base::Status refuse(const Provider& provider, std::string_view fallback) {
   return absl::FailedPreconditionError(
       base::str_cat(kStrictDevice, ": not all of the model runs on ", provider.device, ": ",
@@ -57,7 +61,7 @@ base::Result<std::unique_ptr<DeviceSession>> DeviceSession::open(const Runtime& 
     auto lenient = open_model(runtime, artefact, provider, device, options, thread_budget, false);
     if (lenient.ok()) {
       SN_ASSIGN(const auto nodes, read_placement((*lenient)->session(), provider.name));
-      const std::string fallback = say_fallback(nodes, provider.name);
+      const std::string fallback = say(nodes, provider);
       return refuse(provider, fallback.empty() ? base::message(model.status()) : fallback);
     }
   }
@@ -75,6 +79,8 @@ DeviceSession::~DeviceSession() {
   const auto lock = exclusive(provider_);
   model_.reset();
 }
+
+std::string DeviceSession::fallback() const { return say(placement_, provider_); }
 
 base::Status DeviceSession::run(const sn_run& run) {
   const auto lock = exclusive(provider_);

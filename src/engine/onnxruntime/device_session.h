@@ -29,9 +29,11 @@ class DeviceSession {
   // of memory RESOURCE_EXHAUSTED.
   base::Status run(const sn_run& run);
 
+  // Of a provider that has the layout of tensors changed (WebGPU) the runtime tells only some of
+  // its own nodes, but all of those on the CPU.
   const std::vector<PlacedNode>& placement() const { return placement_; }
   // What is not on the device, in words; "" = nothing.
-  std::string fallback() const { return say_fallback(placement_, provider_.name); }
+  std::string fallback() const;
   uint64_t host_memory_bytes() const { return model_->host_memory_bytes(); }
   // As far as the provider says; 0 = not known.
   uint64_t device_memory_bytes() const;

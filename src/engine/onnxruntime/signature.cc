@@ -64,10 +64,14 @@ base::Result<std::unique_ptr<Model>> Model::open_signature(const Runtime& runtim
     shown.data = declared.model.data();
     shown.data_size = declared.model.size();
   }
-  // Where the outputs' types are not declared, the runtime has to infer them from the whole.
-  SN_ASSIGN(auto model,
-            open(runtime, shown,
-                 {{"graph_optimization_level", "none"}, {"session.disable_prepacking", "1"}}));
+  static const Options kCheapest = {{"graph_optimization_level", "none"},
+                                    {"session.disable_prepacking", "1"}};
+  auto opened = open(runtime, shown, kCheapest);
+  // Where the outputs' types are not declared, or can't be those of inputs too, the runtime has to
+  // look at the whole.
+  if (!opened.ok()) opened = open(runtime, artefact, kCheapest);
+  if (!opened.ok()) return opened.status();
+  std::unique_ptr<Model> model = *std::move(opened);
   std::erase_if(model->inputs_, [&](const ValueInfo& input) { return has(declared.added, input); });
   for (ValueInfo& input : model->inputs_) {
     input.optional = input.optional || has(declared.optional, input);

@@ -51,7 +51,8 @@ base::Result<std::vector<PlacedNode>> read_placement(const OrtSession* session,
   return placed;
 }
 
-std::string say_fallback(const std::vector<PlacedNode>& nodes, std::string_view wanted) {
+std::string say_fallback(const std::vector<PlacedNode>& nodes, std::string_view wanted,
+                         bool listed) {
   std::vector<std::string> named;
   size_t count = 0;
   for (const PlacedNode& node : nodes) {
@@ -61,7 +62,8 @@ std::string say_fallback(const std::vector<PlacedNode>& nodes, std::string_view 
   }
   if (count == 0) return "";
   if (count > kMostNamed) named.push_back(base::str_cat("and ", count - kMostNamed, " more"));
-  return base::str_cat(count, " of ", nodes.size(), " nodes run on the CPU because ", wanted,
+  return base::str_cat(count, listed ? base::str_cat(" of ", nodes.size()) : "",
+                       " nodes run on the CPU because ", wanted,
                        " does not take them: ", base::str_join(named, ", "));
 }
 

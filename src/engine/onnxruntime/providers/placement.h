@@ -27,6 +27,8 @@ base::Result<std::vector<PlacedNode>> read_placement(const OrtSession* session,
                                                      std::string_view wanted);
 
 // "2 of 5 nodes run on the CPU because X does not take them: Sin 'a', Cos 'b'"; "" = none does.
-std::string say_fallback(const std::vector<PlacedNode>& nodes, std::string_view wanted);
+// Without the total where not all nodes are `listed`.
+std::string say_fallback(const std::vector<PlacedNode>& nodes, std::string_view wanted,
+                         bool listed);
 
 }  // namespace supernova::engine::onnxruntime
