@@ -8,6 +8,7 @@
 #include "artefact_options.h"
 #include "base/status.h"
 #include "compile/cached_provider.h"
+#include "device/device.h"
 #include "engine/catalogue.h"
 #include "import/importer.h"
 #include "model/model_manager.h"
@@ -39,6 +40,10 @@ struct House {
   // Registers what is built in and the engine libraries asked for.
   base::Status open(const ModelOptions& options);
 };
+
+// What is here, with what the engines say of it (devices.cc). May take seconds.
+std::vector<device::Device> devices_of_this_machine(engine::Catalogue& engines,
+                                                    const device::DiscoverOptions& options = {});
 
 // Each adds its command to `app`; its callback stores the exit code.
 void add_serve(CLI::App& app, int& exit_code);
