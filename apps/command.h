@@ -8,6 +8,7 @@
 #include "artefact_options.h"
 #include "base/status.h"
 #include "compile/cached_provider.h"
+#include "device/device.h"
 #include "engine/catalogue.h"
 #include "import/importer.h"
 #include "model/model_manager.h"
@@ -42,6 +43,10 @@ struct House {
   // error, or with `keep_going` a line in the log and a reason for the models that want it.
   base::Status open(const ModelOptions& options, bool keep_going = false);
 };
+
+// What is here, with what the engines say of it (devices.cc). May take seconds.
+std::vector<device::Device> devices_of_this_machine(engine::Catalogue& engines,
+                                                    const device::DiscoverOptions& options = {});
 
 // Each adds its command to `app`; its callback stores the exit code.
 void add_serve(CLI::App& app, int& exit_code);

@@ -2,80 +2,105 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "base/json_writer.h"
 #include "command.h"
-#include "device/device.h"
+#include "engine/device_list.h"
 
 namespace supernova::apps {
 namespace {
 
 using device::Device;
+using device::DeviceState;
+
+constexpr size_t kLabelWidth = 19;
+constexpr size_t kLineWidth = 100;
 
 struct DevicesOptions {
   bool json = false;
   std::string sysroot = "/";
+  double timeout_seconds = 5;
+  std::vector<std::string> engine_libraries;
 };
 
-void print_text(const std::vector<Device>& devices) {
-  for (const Device& d : devices) {
-    std::printf("%s  %s\n", d.id.c_str(), d.model.empty() ? d.kind.c_str() : d.model.c_str());
-    if (d.state == device::DeviceState::kUsable) {
-      std::printf("  runs models with   %s\n", d.engine.c_str());
-    } else {
-      std::printf("  not usable         %s\n", d.missing.c_str());
+// `  label              text`, broken between words; nothing without a text.
+void print_line(std::string_view label, std::string_view text) {
+  while (!text.empty()) {
+    size_t end = text.size();
+    const size_t room = kLineWidth - kLabelWidth - 2;
+    if (end > room) {
+      end = text.rfind(' ', room);
+      if (end == std::string_view::npos || end == 0) end = std::min(text.find(' '), text.size());
     }
-    if (d.cores > 0) {
-      std::printf("  cores              %g of %d usable (affinity, cgroup)\n", d.cores_usable,
-                  d.cores);
-    }
-    if (d.memory_bytes > 0) {
-      std::printf("  memory             %.1f GiB\n",
-                  static_cast<double>(d.memory_bytes) / (1 << 30));
-    }
-    if (d.numa_nodes > 0) std::printf("  NUMA nodes         %d\n", d.numa_nodes);
-    if (!d.features.empty()) {
-      std::printf("  instruction sets   %s\n", base::str_join(d.features, " ").c_str());
-    }
+    std::printf("  %-*.*s%.*s\n", static_cast<int>(kLabelWidth), static_cast<int>(label.size()),
+                label.data(), static_cast<int>(end), text.data());
+    text.remove_prefix(std::min(end + 1, text.size()));
+    label = {};
   }
-  if (devices.empty()) std::printf("no device found\n");
 }
 
-void print_json(const std::vector<Device>& devices) {
-  using base::append_json_number;
-  using base::append_json_string;
-  std::string out = "{\"devices\":[";
-  for (const Device& d : devices) {
-    if (out.back() != '[') out += ',';
-    out += "{\"id\":";
-    append_json_string(out, d.id);
-    out += ",\"kind\":";
-    append_json_string(out, d.kind);
-    out += ",\"model\":";
-    append_json_string(out, d.model);
-    out += d.state == device::DeviceState::kUsable ? ",\"state\":\"usable\""
-                                                   : ",\"state\":\"unusable\"";
-    out += ",\"engine\":";
-    d.engine.empty() ? void(out += "null") : append_json_string(out, d.engine);
-    if (!d.missing.empty()) {
-      out += ",\"missing\":";
-      append_json_string(out, d.missing);
-    }
-    out += ",\"memory_bytes\":";
-    append_json_number(out, d.memory_bytes);
-    out += ",\"cores\":";
-    append_json_number(out, static_cast<int64_t>(d.cores));
-    out += ",\"cores_usable\":";
-    append_json_number(out, d.cores_usable);
-    out += ",\"numa_nodes\":";
-    append_json_number(out, static_cast<int64_t>(d.numa_nodes));
-    out += ",\"features\":[";
-    for (const std::string& feature : d.features) {
-      if (out.back() != '[') out += ',';
-      append_json_string(out, feature);
-    }
-    out += "]}";
+// One thing that is missing a line.
+void print_missing(std::string_view missing) {
+  std::string_view label = "missing";
+  while (!missing.empty()) {
+    const size_t end = std::min(missing.find("; "), missing.size());
+    print_line(label, base::str_cat("- ", missing.substr(0, end)));
+    missing.remove_prefix(std::min(end + 2, missing.size()));
+    label = {};
   }
-  std::printf("%s]}\n", out.c_str());
+}
+
+std::string gibibytes(uint64_t bytes) {
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.1f GiB", static_cast<double>(bytes) / (1 << 30));
+  return text;
+}
+
+std::string hardware_ids(const Device& device) {
+  char text[64] = "";
+  if (device.vendor_id != 0) {
+    std::snprintf(text, sizeof(text), "%04x:%04x", device.vendor_id, device.product_id);
+  }
+  return text;
+}
+
+void print_device(const std::vector<Device>& all, const Device& device, bool recorded) {
+  std::printf("%s  %s%s\n", device.id.c_str(),
+              device.model.empty() ? device.kind.c_str() : device.model.c_str(),
+              device::is_emulated(device) ? " (emulated on the CPU)" : "");
+  const std::string_view state = device::device_state_name(device.state);
+  if (device.state != DeviceState::kUsable) print_line("state", state);
+  print_line(device.state != DeviceState::kUsable ? "would run models by"
+             : recorded                           ? "may run models by"
+                                                  : "runs models by",
+             device.engine);
+  print_missing(device.missing);
+  print_line("health", device.health);
+  print_line("address", device.address);
+  print_line("same hardware as", base::str_join(device::same_hardware(all, device), ", "));
+  print_line("vendor:product", hardware_ids(device));
+  print_line("uuid", device.uuid);
+  if (!device.driver.empty()) {
+    print_line("driver", base::str_cat(device.driver, " ", device.driver_version));
+  }
+  print_line("nodes", base::str_join(device.nodes, " "));
+  if (device.cores > 0) {
+    print_line("cores", base::str_cat(device.cores_usable, " of ", device.cores,
+                                      " usable (affinity, cgroup)"));
+  }
+  if (device.memory_bytes > 0) {
+    const std::string free = device.memory_free_bytes > 0
+                                 ? base::str_cat(", ", gibibytes(device.memory_free_bytes), " free")
+                                 : "";
+    print_line("memory", gibibytes(device.memory_bytes) + free);
+  }
+  if (device.numa_nodes > 0) print_line("NUMA nodes", base::str_cat(device.numa_nodes));
+  if (device.numa_node >= 0) print_line("on NUMA node", base::str_cat(device.numa_node));
+  print_line(device.cores > 0 ? "instruction sets" : "features",
+             base::str_join(device.features, " "));
+}
+
+void print_text(const std::vector<Device>& devices, bool recorded) {
+  for (const Device& device : devices) print_device(devices, device, recorded);
+  if (devices.empty()) std::printf("no device found\n");
 }
 
 base::Status devices(const DevicesOptions& options) {
@@ -83,12 +108,38 @@ base::Status devices(const DevicesOptions& options) {
   if (!std::filesystem::is_directory(options.sysroot, error)) {
     return absl::NotFoundError(base::str_cat("--sysroot '", options.sysroot, "' is not a folder"));
   }
-  const std::vector<Device> found = device::discover(options.sysroot);
-  options.json ? print_json(found) : print_text(found);
+  device::DiscoverOptions discover;
+  discover.time_limit =
+      std::chrono::milliseconds(static_cast<int64_t>(options.timeout_seconds * 1000));
+  const bool recorded = options.sysroot != "/";
+  std::vector<Device> found;
+  if (recorded) {
+    // What engines this machine has says nothing of another.
+    found = device::discover(options.sysroot, discover);
+  } else {
+    engine::Catalogue engines;
+    engine::register_builtin_engines(engines);
+    for (const std::string& library : options.engine_libraries) {
+      SN_TRY(engines.add_library(library, {}));
+    }
+    found = devices_of_this_machine(engines, discover);
+  }
+  if (options.json) {
+    std::printf("%s\n", device::devices_json(found).c_str());
+  } else {
+    print_text(found, recorded);
+  }
   return {};
 }
 
 }  // namespace
+
+std::vector<Device> devices_of_this_machine(engine::Catalogue& engines,
+                                            const device::DiscoverOptions& options) {
+  std::vector<Device> found = device::discover("/", options);
+  engine::ask_engines(engines, found);
+  return found;
+}
 
 void add_devices(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<DevicesOptions>();
@@ -97,6 +148,18 @@ void add_devices(CLI::App& app, int& exit_code) {
   command->add_option("--sysroot", options->sysroot, "Look below this folder instead of /")
       ->type_name("DIR")
       ->capture_default_str();
+  command
+      ->add_option("--timeout", options->timeout_seconds,
+                   "How long a vendor's library may take to answer")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 100.0))
+      ->capture_default_str();
+  command
+      ->add_option("--engine-library", options->engine_libraries,
+                   "Shared library of an out-of-tree engine; may be repeated")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all();
   command->callback([options, &exit_code] { exit_code = finish(devices(*options)); });
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "command.h"
+#include "device/library_child.h"
 
 namespace {
 
@@ -28,6 +29,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == supernova::apps::kWorkerCommand) {
     return supernova::apps::import_worker();
   }
+  if (const auto answered = supernova::device::library_child_main(argc, argv)) return *answered;
   int exit_code = 0;
   CLI::App app{"Supernova serves any framework's trained model over REST and gRPC.", "supernova"};
   app.set_version_flag("--version", "supernova " SUPERNOVA_VERSION);

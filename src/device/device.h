@@ -1,11 +1,13 @@
 // What hardware is here: for each device its identity, state, and which engine would drive it or
 // what is missing. A folder per kind; each probe reads a system tree (/proc, /sys, /dev) below a
-// root that tests can replace by a recorded one. Probes are stateless and thread-safe, and never
-// fail: what can't be read is left empty.
+// root that tests can replace by a recorded one, and where there is one asks the vendor's library,
+// in a process of its own. Probes are stateless and thread-safe, and never fail: what can't be read
+// is left empty, what does not come back is reported.
 #pragma once
 
 #include <supernova/engine.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,8 +19,10 @@ enum class DeviceState {
   kUsable,       // an engine that is here drives it
   kUnusable,     // `missing` says what is missing and how to get it
   kUnhealthy,    // it is there and reports a fault, which `health` names
-  kNotAnswering  // its probe did not come back in time
+  kNotAnswering  // its probe or its vendor's library did not come back: `health`
 };
+// "usable", "unusable", "unhealthy", "not-answering".
+std::string_view device_state_name(DeviceState state);
 
 // The name of a kind, "cpu", "nvidia", "amd", "intel-gpu", "npu", "vulkan", "opencl", "edgetpu",
 // "vpu", "fpga", "neuron".
@@ -50,9 +54,30 @@ struct Device {
   int numa_node = -1;                 // that the device is attached to; -1 = not known
 };
 
+struct DiscoverOptions {
+  // Of each vendor's library. All are asked at once, and discover() returns within two seconds
+  // more.
+  std::chrono::milliseconds time_limit{5000};
+  // argv of the program that asks them, to which the probe's name is added; empty: this program,
+  // where its main can (library_child.h), else they are not asked.
+  std::vector<std::string> library_command;
+};
+
 // Devices of every kind found below `sysroot` ("/" = this machine; only there is this process' own
-// affinity asked for, and are the vendors' libraries).
-std::vector<Device> discover(const std::string& sysroot);
+// affinity asked for, and are the vendors' libraries). Sorted by kind and address. A piece of
+// hardware is there once for its vendor, and again for Vulkan and OpenCL where they reach it, with
+// the same address.
+std::vector<Device> discover(const std::string& sysroot, const DiscoverOptions& options = {});
+
+// Ids of the other devices that are the same piece of hardware.
+std::vector<std::string> same_hardware(const std::vector<Device>& devices, const Device& device);
+// Whether it is made of software that runs on the CPU (Vulkan and OpenCL drivers of that kind).
+bool is_emulated(const Device& device);
+
+// JSON object with every member, whatever is known: null stands for what isn't.
+std::string device_json(const std::vector<Device>& devices, const Device& device);
+// {"devices": [...]}
+std::string devices_json(const std::vector<Device>& devices);
 
 // As the engine ABI names it; refers to `device`.
 sn_device to_abi(const Device& device);

@@ -1,5 +1,7 @@
 #include "device/select.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace supernova::device {
@@ -12,9 +14,17 @@ bool is_graphics(sn_device_kind kind) {
 
 bool names(const Device& device, std::string_view name) {
   return device.id == name || device.kind == name ||
-         (name == "gpu" && is_graphics(device.abi_kind)) ||
+         (name == "gpu" && is_graphics(device.abi_kind) && !is_emulated(device)) ||
          (!device.address.empty() && device.address == name) ||
          (!device.uuid.empty() && device.uuid == name);
+}
+
+// Whether all are one piece of hardware, reached in several ways.
+bool are_one(const std::vector<const Device*>& devices) {
+  for (const Device* device : devices) {
+    if (device->address.empty() || device->address != devices.front()->address) return false;
+  }
+  return !devices.empty();
 }
 
 std::string ids(const std::vector<const Device*>& devices) {
@@ -40,6 +50,12 @@ base::Result<const Device*> select(const std::vector<Device>& devices, std::stri
   if (found.empty()) {
     return absl::NotFoundError(
         base::str_cat("no device '", name, "' here; there is: ", ids(all), " (supernova devices)"));
+  }
+  if (found.size() > 1 && are_one(found)) {
+    const auto usable = std::find_if(found.begin(), found.end(), [](const Device* device) {
+      return device->state == DeviceState::kUsable;
+    });
+    found = {usable != found.end() ? *usable : found.front()};
   }
   if (found.size() > 1) {
     return absl::InvalidArgumentError(base::str_cat("the device '", name, "' could be any of ",

@@ -62,5 +62,26 @@ TEST_F(SelectTest, TheOnlyGraphicsDevice) {
   EXPECT_EQ(chosen("nvidia"), "nvidia:0");
 }
 
+TEST_F(SelectTest, HardwareThatIsReachedInTwoWaysIsOne) {
+  devices_.erase(devices_.begin() + 2);
+  devices_.push_back(made(SN_DEVICE_VULKAN, 0));
+  devices_.back().address = devices_[1].address;
+  EXPECT_EQ(chosen("gpu"), "nvidia:0");
+  EXPECT_EQ(chosen("pci:0000:01:00.0"), "nvidia:0");
+  EXPECT_EQ(chosen("vulkan"), "vulkan:0");
+  devices_[1].state = DeviceState::kUnusable;
+  EXPECT_EQ(chosen("gpu"), "vulkan:0");
+  devices_.back().address = "pci:0000:02:00.0";
+  EXPECT_THAT(chosen("gpu"), HasSubstr("could be any of nvidia:0, vulkan:0"));
+}
+
+TEST_F(SelectTest, AnEmulatedDeviceIsNoGpu) {
+  devices_.push_back(made(SN_DEVICE_VULKAN, 0));
+  devices_.back().features = {"emulated"};
+  devices_.erase(devices_.begin() + 1, devices_.begin() + 3);
+  EXPECT_THAT(chosen("gpu"), HasSubstr("no device 'gpu' here"));
+  EXPECT_EQ(chosen("vulkan"), "vulkan:0");
+}
+
 }  // namespace
 }  // namespace supernova::device

@@ -269,6 +269,18 @@ base::Result<std::vector<SharedMemoryRegion>> Service::shared_memory(const Calle
   return shared_memory_->list(name);
 }
 
+void Service::devices(const Caller& caller, bool anew, DevicesDone done) const {
+  if (const base::Status right = check_right(caller, Api::kMetadata, ""); !right.ok()) {
+    return done(right);
+  }
+  if (devices_ == nullptr) {
+    return done(absl::UnimplementedError("this server does not tell of its devices"));
+  }
+  devices_->get(anew, [done = std::move(done)](const engine::DeviceList::Devices& found) mutable {
+    done(found);
+  });
+}
+
 base::Result<tensor::Buffer> Service::shared_memory_part(const Caller& caller,
                                                          std::string_view name, uint64_t offset,
                                                          uint64_t byte_size) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/device_list.h"
 #include "model/model_manager.h"
 #include "service/access.h"
 #include "service/log_settings.h"
@@ -94,6 +95,12 @@ class Service {
   base::Result<tensor::Buffer> shared_memory_part(const Caller& caller, std::string_view name,
                                                   uint64_t offset, uint64_t byte_size) const;
 
+  // Null (the default): nobody is told of devices. Set before the first request.
+  void set_devices(engine::DeviceList* devices) { devices_ = devices; }
+  using DevicesDone = absl::AnyInvocable<void(const base::Result<engine::DeviceList::Devices>&)>;
+  // As in DeviceList::get.
+  void devices(const Caller& caller, bool anew, DevicesDone done) const;
+
   // `model` "" = the global settings.
   base::Result<TraceSettings> trace_settings(const Caller& caller, std::string_view model) const;
   base::Result<TraceSettings> update_trace_settings(const Caller& caller, std::string_view model,
@@ -126,6 +133,7 @@ class Service {
   const AccessControl* access_ = nullptr;
   SharedMemory* shared_memory_ = nullptr;
   Tracer* tracer_ = nullptr;
+  engine::DeviceList* devices_ = nullptr;
   std::atomic<bool> ready_{false};
 };
 

@@ -6,21 +6,16 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "device/bus.h"
 #include "device/cpu_limits.h"
-#include "device/device.h"
+#include "device/probes.h"
 #include "device/system_tree.h"
 
 namespace supernova::device::cpu {
 
-void probe(const std::string& sysroot, std::vector<Device>& devices);
+Probe make_probe();
 
 namespace {
-
-std::string trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
-}
 
 // What inference cares about, by the names that the kernel uses on x86 and ARM64.
 bool is_interesting(const std::string& feature) {
@@ -46,8 +41,8 @@ CpuInfo read_cpuinfo(const std::string& sysroot) {
   for (std::string line; std::getline(lines, line);) {
     const size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
-    const std::string key = trim(std::string_view(line).substr(0, colon));
-    const std::string value = trim(std::string_view(line).substr(colon + 1));
+    const std::string key(trimmed(std::string_view(line).substr(0, colon)));
+    const std::string value(trimmed(std::string_view(line).substr(colon + 1)));
     if (key == "processor") ++info.cores;
     if (key == "model name" && info.model.empty()) info.model = value;
     if (key == "CPU implementer") implementer = value;
@@ -61,8 +56,7 @@ CpuInfo read_cpuinfo(const std::string& sysroot) {
   }
   if (info.model.empty() && !implementer.empty()) {
     // ARM64 kernels name no model; boards do.
-    const std::string board = read_system_file(sysroot, "proc/device-tree/model");
-    info.model = trim(std::string_view(board.c_str()));
+    info.model = board_model(sysroot);
     if (info.model.empty()) {
       info.model = base::str_cat("ARM implementer ", implementer, " part ", part);
     }
@@ -115,14 +109,11 @@ int numa_nodes(const std::string& sysroot) {
   return nodes;
 }
 
-}  // namespace
-
-void probe(const std::string& sysroot, std::vector<Device>& devices) {
+void look(const System& system, std::vector<Device>& devices) {
+  const std::string& sysroot = system.root;
   const CpuInfo info = read_cpuinfo(sysroot);
   if (info.cores == 0) return;
-  Device device;
-  device.id = "cpu";
-  device.kind = "cpu";
+  Device device = made_device(SN_DEVICE_CPU);
   device.model = info.model;
   device.engine = "onnxruntime";
   device.cores = info.cores;
@@ -140,5 +131,9 @@ void probe(const std::string& sysroot, std::vector<Device>& devices) {
   device.numa_nodes = numa_nodes(sysroot);
   devices.push_back(std::move(device));
 }
+
+}  // namespace
+
+Probe make_probe() { return {"cpu", SN_DEVICE_CPU, &look, nullptr}; }
 
 }  // namespace supernova::device::cpu

@@ -1,41 +1,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "device/device.h"
+#include "device/probes.h"
+#include "support/recorded_tree.h"
 
 namespace supernova::device::cpu {
 
-void probe(const std::string& sysroot, std::vector<Device>& devices);
+Probe make_probe();
 
 namespace {
 
-namespace fs = std::filesystem;
-
 class CpuProbeTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    root_ = fs::temp_directory_path() /
-            ("supernova-cpu-" + std::to_string(::getpid()) + "-" +
-             ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
+  void record(const std::string& path, std::string_view content) { tree_.write(path, content); }
+  std::vector<Device> probed() { return tree_.seen_by(make_probe()); }
 
-  void record(const std::string& path, std::string_view content) {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path, std::ios::binary) << content;
-  }
-  std::vector<Device> probed() {
-    std::vector<Device> devices;
-    probe(root_.string(), devices);
-    return devices;
-  }
-
-  fs::path root_;
+  test::RecordedTree tree_;
 };
 
 constexpr char kX86[] =

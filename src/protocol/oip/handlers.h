@@ -27,6 +27,9 @@ void repository_index(Call call);
 void repository_load(Call call);
 void repository_unload(Call call);
 
+// devices_handler.cc
+void devices(Call call);
+
 // shared_memory_handler.cc
 void system_memory_status(Call call);
 void system_memory_register(Call call);

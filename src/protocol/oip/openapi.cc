@@ -78,6 +78,12 @@ void append_parameters(std::string& out, const Router::Path& path, const Route& 
            R"("description":"Bytes of JSON in front of the binary tensors; 0 = the body is the )"
            R"(one input","schema":{"type":"integer","format":"int64","minimum":0}})";
   }
+  if (route.reply == "Devices") {
+    append_comma(out);
+    out += R"({"name":"Cache-Control","in":"header","required":false,)"
+           R"("description":"no-cache: look again, where otherwise a look of the last seconds )"
+           R"(counts","schema":{"type":"string"}})";
+  }
   out += ']';
 }
 

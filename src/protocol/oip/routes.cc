@@ -82,6 +82,10 @@ constexpr Route kRoutes[] = {
      "",
      &repository_unload},
 
+    {"GET", "/v2/devices", Api::kMetadata, "devices",
+     "What hardware is here, and which engine drives it or what is missing", kNoBody, "Devices",
+     &devices},
+
     {"GET", "/v2/systemsharedmemory[/region/{region}]/status", Api::kSharedMemory,
      "systemMemoryStatus", "Registered regions of system shared memory", kNoBody,
      "SharedMemoryStatus", &system_memory_status},

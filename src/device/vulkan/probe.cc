@@ -1,0 +1,113 @@
+// Vulkan: which drivers are installed is in the tree (ICD manifests), which devices they drive only
+// the loader knows. A GPU that another probe finds too is listed here once more, with the same
+// address: it is another way to it.
+#include "base/text.h"
+#include "device/bus.h"
+#include "device/diagnosis.h"
+#include "device/record.h"
+#include "device/system_tree.h"
+#include "device/vulkan/vulkan.h"
+
+namespace supernova::device::vulkan {
+
+Probe make_probe();
+
+namespace {
+
+using Outcome = LibraryAnswer::Outcome;
+
+constexpr uint64_t kIntegrated = 1;
+constexpr uint64_t kDiscrete = 2;
+constexpr uint64_t kVirtual = 3;
+constexpr uint64_t kCpu = 4;
+
+// Names of the drivers' manifests, "lvp_icd.x86_64".
+std::vector<std::string> installed_drivers(const std::string& root) {
+  std::vector<std::string> drivers;
+  for (const char* folder :
+       {"usr/share/vulkan/icd.d", "usr/local/share/vulkan/icd.d", "etc/vulkan/icd.d"}) {
+    for (const std::string& name : list_folder(root, folder)) {
+      if (name.ends_with(".json")) drivers.push_back(printable(name.substr(0, name.size() - 5)));
+    }
+  }
+  return drivers;
+}
+
+std::string_view type_name(uint64_t type) {
+  switch (type) {
+    case kIntegrated:
+      return "integrated";
+    case kDiscrete:
+      return "discrete";
+    case kVirtual:
+      return "virtual";
+    case kCpu:
+      return "emulated";
+    default:
+      return "";
+  }
+}
+
+Device from_record(const Record& record) {
+  Device device = made_device(SN_DEVICE_VULKAN);
+  device.engine = "onnxruntime";
+  device.model = text_in(record, "name");
+  device.uuid = text_in(record, "uuid");
+  device.vendor_id = static_cast<uint32_t>(number_in(record, "vendor"));
+  device.product_id = static_cast<uint32_t>(number_in(record, "device"));
+  device.driver = text_in(record, "driver");
+  device.driver_version = text_in(record, "driver_info");
+  device.memory_bytes = number_in(record, "memory");
+  const std::string slot = text_in(record, "slot");
+  if (!slot.empty()) device.address = "pci:" + slot;
+  device.features.push_back("vulkan-" + text_in(record, "version"));
+  const std::string_view type = type_name(number_in(record, "type"));
+  if (!type.empty()) device.features.emplace_back(type);
+  return device;
+}
+
+// Stands for all devices that could not be listed.
+Device unlisted(const std::vector<std::string>& drivers, const LibraryAnswer& answer) {
+  Device device = made_device(SN_DEVICE_VULKAN);
+  device.engine = "onnxruntime";
+  device.model = base::str_cat("devices of the Vulkan drivers ", base::str_join(drivers, ", "));
+  device.state = DeviceState::kUnusable;
+  switch (answer.outcome) {
+    case Outcome::kAbsent:
+      device.missing = "libvulkan.so.1 is not installed: apt install libvulkan1";
+      break;
+    case Outcome::kRefused:
+      device.missing = base::str_cat("the Vulkan loader does not start: ", answer.reason,
+                                     "; 'vulkaninfo --summary' (apt: vulkan-tools) says more");
+      break;
+    case Outcome::kCrashed:
+    case Outcome::kTimedOut:
+      device.state = DeviceState::kNotAnswering;
+      device.health = base::str_cat("the Vulkan loader or one of its drivers ", answer.reason,
+                                    "; name the drivers to use in VK_DRIVER_FILES");
+      break;
+    case Outcome::kNotAsked:
+    case Outcome::kAnswered:
+      device.missing =
+          "which devices they drive only the Vulkan loader of the machine itself can tell";
+      break;
+  }
+  return device;
+}
+
+void look(const System& system, std::vector<Device>& devices) {
+  const std::vector<std::string> drivers = installed_drivers(system.root);
+  if (drivers.empty()) return;
+  const LibraryAnswer answer = system.ask();
+  if (answer.outcome != Outcome::kAnswered) {
+    devices.push_back(unlisted(drivers, answer));
+    return;
+  }
+  for (const Record& record : answer.records) devices.push_back(from_record(record));
+}
+
+}  // namespace
+
+Probe make_probe() { return {"vulkan", SN_DEVICE_VULKAN, &look, &ask_loader}; }
+
+}  // namespace supernova::device::vulkan
