@@ -17,12 +17,16 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kResponseBase = 128;
 constexpr size_t kResponsePerOutput = 256;
 constexpr size_t kErrorRoom = sizeof(sn_error);
-// A run that usually takes longer is not waited for by who brings it.
-constexpr uint64_t kQuickNs = 400'000;
-constexpr auto kPatience = std::chrono::milliseconds(1);
-// How long to look at memory before sleeping on it: as long as being woken takes.
-constexpr auto kLook = std::chrono::microseconds(50);
-constexpr uint64_t kLookWorthNs = 150'000;
+// Who brings a run waits for it as it would if it ran here, but not for one that takes far longer
+// than usual or very long: the threads that hear workers then take care of it.
+constexpr uint64_t kLongNs = 50'000'000;
+constexpr auto kLeastPatience = std::chrono::milliseconds(1);
+// One that is usually shorter is looked for in memory, since to sleep and be woken takes as long.
+constexpr uint64_t kQuickNs = 200'000;
+constexpr auto kLook = std::chrono::microseconds(200);
+constexpr auto kLookAlone = std::chrono::microseconds(20);  // then others may have the processor
+// The worker is woken before so much is copied, not after.
+constexpr size_t kLongCopy = size_t{64} << 10U;
 // Outputs from this size on stay in the slot until the host gives them back.
 constexpr size_t kInPlace = size_t{64} << 10U;
 
@@ -107,9 +111,10 @@ int32_t RemoteRuns::run(RemoteInstance& instance, const sn_run& given, sn_error*
   auto prepared = prepare(instance, given);
   if (!prepared.ok()) return failed(prepared.status());
   const RemoteRunPtr& run = *prepared;
+  if (run->room_offset - run->data_offset >= kLongCopy) wake_early();
   copy_inputs(given, run->data());
-  const bool is_quick = instance.typical_ns.load(std::memory_order_relaxed) < kQuickNs;
-  const bool waits = is_quick && !hears_workers();
+  const bool is_long = instance.typical_ns.load(std::memory_order_relaxed) > kLongNs;
+  const bool waits = !is_long && !hears_workers();
   {
     std::lock_guard lock(mutex_);
     if (!refusal_.ok()) return failed(refusal_);
@@ -126,15 +131,18 @@ int32_t RemoteRuns::run(RemoteInstance& instance, const sn_run& given, sn_error*
 // Until the answer is there, somebody else takes care of it, or it has taken too long for that.
 int32_t RemoteRuns::wait(const RemoteRunPtr& run, sn_error* error) {
   std::atomic<uint32_t>& state = run->head().state;
-  if (looks_ && run->instance->typical_ns.load(std::memory_order_relaxed) < kLookWorthNs) {
-    const auto end = Clock::now() + kLook;
-    while (state.load() == kWaited && Clock::now() < end) {
+  const uint64_t typical = run->instance->typical_ns.load(std::memory_order_relaxed);
+  if (looks_ && typical < kQuickNs) {
+    const auto start = Clock::now();
+    for (auto now = start; state.load() == kWaited && now < start + kLook; now = Clock::now()) {
+      if (now > start + kLookAlone) ::sched_yield();
       for (int i = 0; i < 20; ++i) pause();
     }
   }
   uint32_t seen = kWaited;
   if (state.compare_exchange_strong(seen, kSleeping)) {
-    const auto end = Clock::now() + kPatience;
+    const auto end = Clock::now() + std::max<Clock::duration>(
+                                        kLeastPatience, std::chrono::nanoseconds(2 * typical));
     seen = kSleeping;
     while (seen == kSleeping) {
       const auto left = end - Clock::now();
@@ -148,6 +156,12 @@ int32_t RemoteRuns::wait(const RemoteRunPtr& run, sn_error* error) {
   }
   if (state.load() != kDone || !claim(run)) return SN_OK;
   return deliver_from_slot(run, error);
+}
+
+void RemoteRuns::wake_early() {
+  std::lock_guard lock(mutex_);
+  if (worker_ == nullptr || worker_->board().looking.load() != 0) return;
+  futex_wake(worker_->board().tail, 1);
 }
 
 bool RemoteRuns::claim(const RemoteRunPtr& run) {

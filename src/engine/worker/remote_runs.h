@@ -26,8 +26,8 @@ class RemoteRuns {
  public:
   RemoteRuns();
 
-  // As the ABI says. Waits for the answer of what is known to be quick; other answers, and those
-  // of runs that wait for a worker, come on another thread.
+  // As the ABI says. Waits for the answer about as long as it usually takes; other answers, and
+  // those of runs that wait for a worker, come on another thread.
   int32_t run(RemoteInstance& instance, const sn_run& run, sn_error* error);
   void cancel(const sn_run& run);
 
@@ -67,6 +67,7 @@ class RemoteRuns {
   base::Result<RemoteRunPtr> prepare(RemoteInstance& instance, const sn_run& run);
   base::Status submit(const RemoteRunPtr& run, WorkerProcess& worker, uint32_t state);
   int32_t wait(const RemoteRunPtr& run, sn_error* error);
+  void wake_early();
   bool claim(const RemoteRunPtr& run);
   // With `refusal`, a run that the engine refused is told there, and its code returned.
   int32_t deliver_from_slot(const RemoteRunPtr& run, sn_error* refusal = nullptr);

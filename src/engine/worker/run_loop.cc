@@ -1,6 +1,7 @@
 #include "engine/worker/run_loop.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <chrono>
 
@@ -9,11 +10,11 @@
 namespace supernova::engine::worker {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int kMaxThreads = 64;
-// How long a thread looks for the next run before it sleeps: as long as being woken takes.
-constexpr auto kLook = std::chrono::microseconds(50);
+// How long a thread looks for the next run before it sleeps, where runs use to come as fast: about
+// as long as being woken takes.
+constexpr auto kLook = std::chrono::microseconds(150);
+constexpr auto kLookAlone = std::chrono::microseconds(20);  // then others may have the processor
 
 }  // namespace
 
@@ -78,28 +79,40 @@ bool RunLoop::take(RingEntry& entry) {
   return false;
 }
 
-void RunLoop::wait_for_work() {
-  const auto is_work = [&] { return board_.head.load() != board_.tail.load(); };
-  if (looks_) {
-    board_.looking.fetch_add(1);
-    const auto end = Clock::now() + kLook;
-    while (!is_work() && Clock::now() < end) {
-      for (int i = 0; i < 20; ++i) pause();
-    }
-    board_.looking.fetch_sub(1);
+void RunLoop::look() {
+  board_.looking.fetch_add(1);
+  const auto start = Clock::now();
+  for (auto now = start; !is_work() && now < start + kLook; now = Clock::now()) {
+    if (now > start + kLookAlone) ::sched_yield();
+    for (int i = 0; i < 20; ++i) pause();
   }
-  // The server wakes one after it has moved the tail, unless somebody looks.
-  board_.sleeping.fetch_add(1);
-  const uint32_t tail = board_.tail.load();
-  if (board_.head.load() == tail) futex_wait(board_.tail, tail, std::chrono::seconds(10));
-  board_.sleeping.fetch_sub(1);
+  board_.looking.fetch_sub(1);
+}
+
+// `gap`: how long threads use to wait here.
+void RunLoop::wait_for_work(Clock::duration& gap) {
+  const auto start = Clock::now();
+  if (looks_ && gap < kLook) look();
+  // The server wakes one after it has moved the tail, unless somebody looks, and before it copies
+  // much.
+  bool woken = false;
+  while (!is_work()) {
+    if (woken && looks_) look();
+    board_.sleeping.fetch_add(1);
+    const uint32_t tail = board_.tail.load();
+    if (!is_work()) futex_wait(board_.tail, tail, std::chrono::seconds(10));
+    board_.sleeping.fetch_sub(1);
+    woken = true;
+  }
+  gap += (std::min<Clock::duration>(Clock::now() - start, 4 * kLook) - gap) / 4;
 }
 
 void RunLoop::loop() {
+  Clock::duration gap{0};
   while (true) {
     RingEntry entry{};
     if (!take(entry)) {
-      wait_for_work();
+      wait_for_work(gap);
       continue;
     }
     // Somebody must be there for the next one.

@@ -2,7 +2,7 @@
 // responses where the server looks. Threads are added while all there are are busy.
 #pragma once
 
-#include <array>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,12 +32,15 @@ class RunLoop {
 
  private:
   struct Run;
+  using Clock = std::chrono::steady_clock;
   using Segment = std::shared_ptr<SharedMemory>;
 
   void loop();
   void add_thread();
   bool take(RingEntry& entry);
-  void wait_for_work();
+  bool is_work() const { return board_.head.load() != board_.tail.load(); }
+  void look();
+  void wait_for_work(Clock::duration& gap);
   Segment segment(uint64_t index);
   void execute(const RingEntry& entry);
   void respond(Run& run, const sn_response& response);

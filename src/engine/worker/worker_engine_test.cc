@@ -1,0 +1,246 @@
+// Workers that are killed, crash, hang and lie (tests/faulty_engine), seen through the engine.
+#include "engine/worker/worker_engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "engine/engine.h"
+#include "engine/worker/worker_status.h"
+#include "support/tensors.h"
+
+namespace supernova::engine::worker {
+namespace {
+
+using std::chrono::milliseconds;
+using test::tensor_of;
+using test::values_of;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+using Answer = base::Result<tensor::Response>;
+
+class WorkerEngine : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "supernova-test-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void open(Options options = {}) {
+    options.try_emplace("worker.library", SUPERNOVA_FAULTY_ENGINE);
+    options.try_emplace("worker.program", SUPERNOVA_WORKER_PROGRAM);
+    options.try_emplace("worker.name", folder_.filename().string());
+    auto engine = Engine::open(&worker_engine_entry, options);
+    ASSERT_TRUE(engine.ok()) << engine.status();
+    engine_ = *std::move(engine);
+  }
+
+  struct Opened {
+    std::unique_ptr<Model> model;
+    std::unique_ptr<Session> session;
+  };
+  base::Result<Opened> try_load(const std::string& words) {
+    Artefact artefact;
+    artefact.format = "faulty";
+    artefact.path = folder_ / base::str_cat("model", ++models_);
+    artefact.digest = artefact.path;
+    std::ofstream(artefact.path) << words;
+    Opened opened;
+    SN_ASSIGN(opened.model, engine_->open_model(artefact, {}));
+    const sn_device cpu{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu"};
+    SN_ASSIGN(opened.session, opened.model->open_session(cpu, {}));
+    return opened;
+  }
+  Opened load(const std::string& words) {
+    auto opened = try_load(words);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return opened.ok() ? *std::move(opened) : Opened{};
+  }
+
+  static std::future<Answer> ask(Session& session, std::vector<float> values) {
+    auto promise = std::make_shared<std::promise<Answer>>();
+    tensor::Request request;
+    request.inputs.push_back(tensor_of("INPUT0", tensor::DataType::kFp32,
+                                       {static_cast<int64_t>(values.size())}, values));
+    auto answer = promise->get_future();
+    session.run(request, [promise](Answer response) { promise->set_value(std::move(response)); });
+    return answer;
+  }
+  static void expect_through(Session& session, std::vector<float> values) {
+    const Answer answer = ask(session, values).get();
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(values_of<float>(answer->outputs[0]), values);
+  }
+
+  std::shared_ptr<const WorkerRecord> record() const {
+    for (const auto& one : worker_records()) {
+      if (one->name() == folder_.filename()) return one;
+    }
+    ADD_FAILURE() << "no record";
+    return nullptr;
+  }
+  // Waits for what must come.
+  template <typename Condition>
+  static void wait_for(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!condition()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end);
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+  }
+  void kill_worker() {
+    const auto known = record();
+    wait_for([&] { return known->pid() != 0; });
+    ::kill(known->pid(), SIGKILL);
+  }
+  std::string once() const { return (folder_ / "once").string(); }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<Engine> engine_;
+  int models_ = 0;
+};
+
+constexpr float kSegv = 1001;
+constexpr float kHang = 1004;
+constexpr float kCorrupt = 1007;
+
+TEST_F(WorkerEngine, ARunOutlivesItsWorker) {
+  open();
+  const Opened it = load(base::str_cat("run=slow slow_ms=600000 once=", once()));
+  auto answer = ask(*it.session, {1, 2});
+  wait_for([&] { return std::filesystem::exists(once()); });
+  kill_worker();
+  const Answer got = answer.get();
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_THAT(values_of<float>(got->outputs[0]), ElementsAre(1, 2));
+  EXPECT_EQ(record()->ends(EndCause::kKilledFromOutside), 1U);
+  EXPECT_EQ(record()->ends(EndCause::kCrashed), 0U);
+  EXPECT_EQ(record()->retried_runs(), 1U);
+}
+
+TEST_F(WorkerEngine, KillsUnderLoadLoseNothing) {
+  open();
+  const Opened it = load("");
+  std::atomic<bool> ends{false};
+  std::atomic<int> answered{0};
+  std::vector<std::thread> clients;
+  for (int t = 0; t < 4; ++t) {
+    clients.emplace_back([&, t] {
+      for (int i = 0; !ends; ++i) {
+        const auto value = static_cast<float>(t * 100000 + i % 900);
+        expect_through(*it.session, {value, value + 1, value + 2});
+        ++answered;
+      }
+    });
+  }
+  for (int i = 0; i < 10; ++i) {
+    const int before = answered;
+    const uint64_t restarts = record()->restarts();
+    kill_worker();
+    wait_for([&] { return record()->restarts() > restarts && answered > before + 20; });
+  }
+  ends = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(record()->ends(EndCause::kKilledFromOutside), 10U);
+}
+
+TEST_F(WorkerEngine, ACrashIsTriedOnceMore) {
+  open();
+  const Opened it = load(base::str_cat("run=segv once=", once()));
+  expect_through(*it.session, {5});
+  EXPECT_EQ(record()->ends(EndCause::kCrashed), 1U);
+}
+
+TEST_F(WorkerEngine, ARequestThatCrashesIsAnsweredWithTheReason) {
+  open();
+  const Opened it = load("values");
+  const Answer first = ask(*it.session, {kSegv, 3}).get();
+  EXPECT_EQ(first.status().code(), absl::StatusCode::kInternal) << first.status();
+  EXPECT_THAT(std::string(first.status().message()), HasSubstr("SIGSEGV"));
+  const uint64_t crashes = record()->ends(EndCause::kCrashed);
+  const Answer again = ask(*it.session, {kSegv, 3}).get();
+  EXPECT_EQ(again.status().code(), absl::StatusCode::kFailedPrecondition) << again.status();
+  EXPECT_EQ(record()->ends(EndCause::kCrashed), crashes) << "it is not tried any more";
+  expect_through(*it.session, {1, 3});
+}
+
+TEST_F(WorkerEngine, ACrashOfOneModelsLoadLeavesOthersAlone) {
+  open();
+  const Opened good = load("");
+  const auto bad = try_load("load=abort");
+  ASSERT_FALSE(bad.ok());
+  EXPECT_THAT(std::string(bad.status().message()), HasSubstr("SIGABRT"));
+  expect_through(*good.session, {1, 2, 3});
+  EXPECT_FALSE(try_load("open=exit").ok());
+  expect_through(*good.session, {4});
+  const auto error = try_load("load=error");
+  EXPECT_THAT(std::string(error.status().message()), HasSubstr("as it was told to"));
+}
+
+TEST_F(WorkerEngine, ARunThatHangsIsEnded) {
+  open({{"worker.run_timeout_ms", "300"}});
+  const Opened it = load("values");
+  expect_through(*it.session, {1});
+  const Answer hung = ask(*it.session, {kHang}).get();
+  EXPECT_EQ(hung.status().code(), absl::StatusCode::kDeadlineExceeded) << hung.status();
+  expect_through(*it.session, {2});
+  EXPECT_EQ(record()->ends(EndCause::kTimedOut), 1U);
+}
+
+TEST_F(WorkerEngine, ALoadThatHangsIsEnded) {
+  open({{"worker.load_timeout_ms", "2000"}});
+  const Opened good = load("");
+  const auto hung = try_load("load=hang");
+  ASSERT_FALSE(hung.ok());
+  EXPECT_THAT(std::string(hung.status().message()), HasSubstr("took too long"));
+  expect_through(*good.session, {1});
+}
+
+TEST_F(WorkerEngine, WhatMakesNoSenseIsAnError) {
+  open();
+  const Opened it = load("values");
+  EXPECT_EQ(ask(*it.session, {kCorrupt, 2}).get().status().code(), absl::StatusCode::kInternal);
+  expect_through(*it.session, {1});
+}
+
+TEST_F(WorkerEngine, EndsWithItsEngine) {
+  open();
+  const Opened it = load("");
+  const pid_t pid = record()->pid();
+  ASSERT_EQ(::kill(pid, 0), 0);
+  EXPECT_NE(::getpgid(pid), ::getpgrp());
+  engine_.reset();  // the model holds it still
+  expect_through(*it.session, {1});
+  const_cast<Opened&>(it) = Opened{};
+  EXPECT_NE(::kill(pid, 0), 0);
+}
+
+TEST_F(WorkerEngine, SaysWhyItCanNotBeOpened) {
+  const auto reason = [&](Options options) {
+    options.try_emplace("worker.program", SUPERNOVA_WORKER_PROGRAM);
+    return std::string(Engine::open(&worker_engine_entry, options).status().message());
+  };
+  EXPECT_THAT(reason({}), HasSubstr("worker.engine"));
+  EXPECT_THAT(reason({{"worker.engine", "nothing"}}), HasSubstr("'nothing'"));
+  EXPECT_THAT(reason({{"worker.library", "/nowhere.so"}}), HasSubstr("/nowhere.so"));
+  EXPECT_THAT(reason({{"worker.engine", "x"}, {"worker.program", "/nowhere"}}),
+              HasSubstr("/nowhere"));
+  EXPECT_THAT(reason({{"worker.engine", "x"}, {"worker.strange", "1"}}),
+              HasSubstr("worker.strange"));
+  EXPECT_THAT(reason({{"worker.library", SUPERNOVA_FAULTY_FOLDER "/faulty_abi.so"}}),
+              HasSubstr("version 99"));
+  EXPECT_THAT(reason({{"worker.library", SUPERNOVA_FAULTY_FOLDER "/faulty_constructor.so"}}),
+              HasSubstr("SIGABRT"));
+}
+
+}  // namespace
+}  // namespace supernova::engine::worker
