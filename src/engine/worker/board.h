@@ -21,7 +21,7 @@ enum SlotState : uint32_t {
   kLost = 6,      // the worker is gone; the server takes care of the run
 };
 
-// At the start of each run's slot; the server writes it, but for the last three.
+// At the start of each run's slot; the server writes it, the worker its last two and `state`.
 struct SlotHead {
   uint64_t request_size;  // right behind this head
   uint64_t response_offset;
@@ -30,7 +30,8 @@ struct SlotHead {
   uint64_t room_offset;  // for outputs that the engine brings
   uint64_t room_size;
   std::atomic<uint32_t> state;
-  std::atomic<uint32_t> started;  // by the worker, when it takes the run
+  std::atomic<uint32_t> cancelled;  // by the server, before it says so over the socket
+  std::atomic<uint32_t> started;    // by the worker, when it takes the run
   std::atomic<uint64_t> response_size;
 };
 

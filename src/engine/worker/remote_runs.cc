@@ -90,6 +90,7 @@ base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, 
   head.data_offset = run->data_offset;
   head.room_offset = run->room_offset;
   head.room_size = run->room_size;
+  head.cancelled.store(run->cancelled ? 1 : 0, std::memory_order_relaxed);
   head.started.store(0, std::memory_order_relaxed);
   head.response_size.store(0, std::memory_order_relaxed);
   head.state.store(state, std::memory_order_relaxed);
@@ -381,6 +382,7 @@ void RemoteRuns::cancel(const sn_run& given) {
     for (const auto& [key, run] : in_flight_) {
       if (run->run != &given) continue;
       run->cancelled = true;
+      run->head().cancelled.store(1);
       worker = worker_;
       id = key;
     }

@@ -168,6 +168,14 @@ void RunLoop::execute(const RingEntry& entry) {
     std::lock_guard lock(mutex_);
     runs_[run->id] = run;
   }
+  // A cancel that came before this found no run.
+  if (run->head->cancelled.load() != 0) {
+    write_failure(SN_CANCELLED, "cancelled before it began", refusal);
+    std::lock_guard lock(run->mutex);
+    finish(*run, refusal);
+    run->finished = true;
+    return end(*run);
+  }
   ErrorSlot error;
   const int32_t code = engine_.api().run(instance, &run->request.run, error.get());
   if (code == SN_OK) return;
