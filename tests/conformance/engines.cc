@@ -3,11 +3,18 @@
 #include <dlfcn.h>
 
 #include <future>
+#include <iostream>
+#include <optional>
 
 #include "support/onnx_models.h"
+#include "support/tflite_builder.h"
 #include "tensor/bytes.h"
 
 namespace supernova::engine::onnxruntime {
+const sn_engine_api* entry(uint32_t host_abi_version);
+}
+
+namespace supernova::engine::tflite {
 const sn_engine_api* entry(uint32_t host_abi_version);
 }
 
@@ -27,6 +34,27 @@ EngineCase onnxruntime_case() {
           onnx_artefact(test::identity_model(tensor::DataType::kFp32, {"n"}))};
 }
 
+// TensorFlow Lite is there only where it was installed.
+std::optional<EngineCase> tflite_case() {
+  const auto opened = engine::Engine::open(&engine::tflite::entry, {});
+  const auto verdict = opened.ok() ? (*opened)->can_drive(cpu(), {}) : opened.status();
+  if (!verdict.ok() || verdict->compatibility == SN_CAN_NOT_RUN) {
+    std::cerr << "tflite is left out: "
+              << (verdict.ok() ? verdict->reason : verdict.status().ToString()) << "\n";
+    return std::nullopt;
+  }
+  test::TfModel model;
+  const auto x = model.input({.shape = {1}, .signature = {-1}, .name = "INPUT0"});
+  const auto y = model.tensor({.shape = {1}, .signature = {-1}, .name = "OUTPUT0"});
+  model.op("MAXIMUM", {x, x}, {y});
+  model.set_outputs({y});
+  tensor::Artefact artefact;
+  artefact.format = "tflite";
+  artefact.bytes = tensor::Buffer::copy_of(model.file());
+  return EngineCase{"tflite", [] { return &engine::tflite::entry; },
+                    [] { return engine::Engine::open(&engine::tflite::entry, {}); }, artefact};
+}
+
 EngineCase do_nothing_case() {
   tensor::Artefact anything;
   anything.format = "anything";
@@ -41,7 +69,12 @@ std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case) {
   return out << engine_case.name;
 }
 
-std::vector<EngineCase> all_engines() { return {onnxruntime_case(), do_nothing_case()}; }
+std::vector<EngineCase> all_engines() {
+  std::vector<EngineCase> all{onnxruntime_case(), do_nothing_case()};
+  static const std::optional<EngineCase> tflite = tflite_case();  // says so once
+  if (tflite) all.push_back(*tflite);
+  return all;
+}
 std::vector<EngineCase> onnx_engines() { return {onnxruntime_case()}; }
 
 tensor::Artefact onnx_artefact(std::string model) {

@@ -10,6 +10,9 @@
 namespace supernova::engine::tflite {
 namespace {
 
+// Without it the runtime prepares all nodes before the delegate sees them, which fails for a custom
+// operator that only the delegate knows.
+constexpr int64_t kAllowDynamicTensors = 1;
 constexpr size_t kMaxMessages = 1200;  // the ABI's errors hold 2,036 bytes
 
 std::string how_to_get(const DelegateChoice& choice) {
@@ -119,7 +122,7 @@ base::Result<std::unique_ptr<ExternalDelegate>> ExternalDelegate::create(
   }
   delegate->ours_.data = delegate.get();
   delegate->ours_.prepare = &ExternalDelegate::prepare;
-  delegate->ours_.flags = theirs.flags;
+  delegate->ours_.flags = theirs.flags | (choice.takes_custom ? kAllowDynamicTensors : 0);
   return delegate;
 }
 

@@ -51,8 +51,8 @@ TEST_F(TfliteDelegate, TakesNodesAndSaysWhich) {
 
 // The numbers prove who computed them: the delegate adds its mark to every result.
 TEST_F(TfliteDelegate, ComputesThemItself) {
-  const auto it = open(sum_product(), with({{"delegate.option.take", "ADD,MUL"},
-                                            {"delegate.option.mark", "1"}}));
+  const auto it = open(sum_product(),
+                       with({{"delegate.option.take", "ADD,MUL"}, {"delegate.option.mark", "1"}}));
   ASSERT_TRUE(it.ok()) << it.status();
   EXPECT_THAT(run_floats(*it->session, {floats("x", {1, 2}, {3, 4})}), ElementsAre(22, 37));
   EXPECT_EQ(places(*it->session), "ADD@libtest_delegate.so MUL@libtest_delegate.so RELU@CPU");
@@ -62,8 +62,8 @@ TEST_F(TfliteDelegate, ComputesThemItself) {
 }
 
 TEST_F(TfliteDelegate, OfFixedShapesIsGivenOthersToo) {
-  const auto it = open(sum_product(), with({{"delegate.option.static", "1"},
-                                            {"delegate.option.mark", "1"}}));
+  const auto it =
+      open(sum_product(), with({{"delegate.option.static", "1"}, {"delegate.option.mark", "1"}}));
   ASSERT_TRUE(it.ok()) << it.status();
   EXPECT_THAT(run_floats(*it->session, {floats("x", {1, 2}, {3, 4})}), ElementsAre(21, 36));
   EXPECT_THAT(run_floats(*it->session, {floats("x", {2, 2}, {3, 4, 0, 1})}),

@@ -41,8 +41,9 @@ Instance::~Instance() {
 }
 
 base::Status Instance::make_delegate(const sn_device& device, const Options& options) {
-  SN_ASSIGN(const DelegateChoice choice, delegate_choice(device, options));
+  SN_ASSIGN(DelegateChoice choice, delegate_choice(device, options));
   const bool compiled = needs_edge_tpu(model_.file());
+  choice.takes_custom = compiled;
   if (choice.library.empty() && compiled) {
     return absl::FailedPreconditionError(
         "the file is compiled for the Edge TPU, which is needed to run it: ask for the device "

@@ -49,6 +49,7 @@ class Instance {
   base::Status set_input(const Value& value, const sn_tensor& tensor);
   base::Status invoke(const sn_run& run);
   base::Status deliver(const sn_run& run);
+  bool failed_in_delegate() const;
   base::Status failure(absl::StatusCode code, std::string_view what) const;
 
   struct Placed {

@@ -24,6 +24,7 @@ struct DelegateChoice {
   std::vector<std::pair<std::string, std::string>> options;  // in the order of their keys
   std::string where;                                         // what placements call it
   bool edge_tpu = false;                                     // the Edge TPU's own library
+  bool takes_custom = false;  // the file has operators that only a delegate knows
 };
 
 // What drives `device`: the library named by delegate.library with every delegate.option.KEY; on an

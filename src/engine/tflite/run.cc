@@ -213,11 +213,22 @@ base::Status Instance::invoke(const sn_run& run) {
   const c::Status status = api_.TfLiteInterpreterInvoke(interpreter_);
   if (cancelled_.load()) return absl::CancelledError("the run was cancelled");
   if (status == c::kOk) return {};
-  if (delegate_ != nullptr && status == c::kDelegateError) {
+  if (delegate_ != nullptr && (status == c::kDelegateError || failed_in_delegate())) {
     return failure(absl::StatusCode::kUnavailable,
                    base::str_cat("the delegate of '", delegate_->choice().library, "' failed"));
   }
   return failure(absl::StatusCode::kInternal, "the run failed");
+}
+
+// The runtime gives one status for all nodes that fail, but reports their numbers; those of a
+// delegate come after the file's.
+bool Instance::failed_in_delegate() const {
+  constexpr std::string_view kReported = "Node number ";
+  const std::string& text = messages_.text();
+  const size_t at = text.rfind(kReported);
+  if (delegate_ == nullptr || at == std::string::npos) return false;
+  const unsigned long number = std::strtoul(text.c_str() + at + kReported.size(), nullptr, 10);
+  return number >= model_.file().subgraphs[0].operators.size();
 }
 
 base::Status Instance::deliver(const sn_run& run) {

@@ -22,6 +22,43 @@ TEST_F(Tflite, RunsAndTakesOtherShapes) {
   EXPECT_THAT(run_floats(session, {floats("x", {1, 2}, {5, 0})}), ElementsAre(50, 0));
 }
 
+// A batch of none must not bring a kernel down that divides by it.
+TEST_F(Tflite, RunsEmptyBatches) {
+  TfModel model;
+  const auto open_shape = [](std::vector<int32_t> shape, const std::string& name) {
+    std::vector<int32_t> signature = shape;
+    signature[0] = -1;
+    return TfTensor{.shape = std::move(shape), .signature = std::move(signature), .name = name};
+  };
+  const auto x = model.input(open_shape({1, 4, 4, 1}, "x"));
+  const auto conv = model.tensor(open_shape({1, 4, 4, 2}, "conv"));
+  const auto pool = model.tensor(open_shape({1, 2, 2, 2}, "pool"));
+  const auto flat = model.tensor(open_shape({1, 8}, "flat"));
+  const auto dense = model.tensor(open_shape({1, 3}, "dense"));
+  const auto y = model.tensor(open_shape({1, 3}, "y"));
+  model.op(
+      "CONV_2D",
+      {x, model.constant({2, 3, 3, 1}, std::vector<float>(18, 1)), model.constant({2}, {0, 0})},
+      {conv}, FlatTable().number(0, int8_t{0}).number(1, 1).number(2, 1));
+  model.op("AVERAGE_POOL_2D", {conv}, {pool},
+           FlatTable().number(0, int8_t{1}).number(1, 2).number(2, 2).number(3, 2).number(4, 2));
+  model.op("RESHAPE", {pool, model.ints({-1, 8})}, {flat});
+  model.op(
+      "FULLY_CONNECTED",
+      {flat, model.constant({3, 8}, std::vector<float>(24, 1)), model.constant({3}, {0, 0, 0})},
+      {dense});
+  model.op("SOFTMAX", {dense}, {y}, FlatTable().number(0, 1.0F));
+  model.set_outputs({y});
+  const auto it = open(model);
+  ASSERT_TRUE(it.ok()) << it.status();
+  for (const int64_t batch : {1, 0, 2, 0, 1}) {
+    const std::vector<float> values(static_cast<size_t>(batch) * 16, 1);
+    const auto response = run(*it->session, {floats("x", {batch, 4, 4, 1}, values)});
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->outputs[0].shape, tensor::Shape({batch, 3}));
+  }
+}
+
 // An identity of every type that goes in and out.
 TEST_F(Tflite, CarriesEveryType) {
   const std::vector<std::pair<TfType, tensor::DataType>> types = {
@@ -138,22 +175,33 @@ TEST_F(Tflite, RefusesStateBetweenRequests) {
   EXPECT_THAT(refusal(open(model)), HasSubstr("state between requests"));
 }
 
-// Two signatures, each a graph of its own: + and *.
+// Two signatures, each a graph of its own: x + x, and (x * x) * x.
 TEST_F(Tflite, RunsTheGraphOfTheSignatureAskedFor) {
   TfModel model;
-  const auto graph = [&](const char* op, const std::string& name) {
+  const auto graph = [&](const char* op, const std::string& name, int steps) {
     const auto x = model.input({.shape = {2}, .name = name});
-    const auto y = model.tensor({.shape = {2}, .name = name + "_out"});
-    model.op(op, {x, x}, {y});
+    int32_t y = x;
+    for (int i = 0; i < steps; ++i) {
+      const auto next = model.tensor({.shape = {2}, .name = name + std::to_string(i)});
+      model.op(op, {y, x}, {next});
+      y = next;
+    }
     model.set_outputs({y});
   };
-  graph("ADD", "a");
+  graph("ADD", "a", 1);
   model.begin_graph();
-  graph("MUL", "b");
+  graph("MUL", "b", 2);
   FlatTable root = model.root();
   std::vector<FlatTable> signatures;
   for (uint32_t i = 0; i < 2; ++i) {
-    signatures.push_back(FlatTable().text(2, i == 0 ? "sum" : "square").number(4, i));
+    const auto map = [](const char* name, uint32_t number) {
+      return std::vector<FlatTable>{FlatTable().text(0, name).number(1, number)};
+    };
+    signatures.push_back(FlatTable()
+                             .tables(0, map("in", 0))
+                             .tables(1, map("out", i + 1))
+                             .text(2, i == 0 ? "sum" : "cube")
+                             .number(4, i));
   }
   root.tables(7, signatures);
   const auto engine = Engine::open(&entry, {});
@@ -162,16 +210,16 @@ TEST_F(Tflite, RunsTheGraphOfTheSignatureAskedFor) {
     const auto opened = (*engine)->open_model(artefact_of(root.file("TFL3")), {{"signature", key}});
     EXPECT_TRUE(opened.ok()) << opened.status();
     if (!opened.ok()) return std::vector<float>();
-    EXPECT_EQ((*opened)->signatures()[0].outputs[0].name, input + "_out");
+    EXPECT_EQ((*opened)->signatures()[0].inputs[0].name, input);
     const auto session = (*opened)->open_session(device_of(SN_DEVICE_CPU), {});
     EXPECT_TRUE(session.ok()) << session.status();
     return session.ok() ? run_floats(**session, {floats(input, {2}, {3, 4})})
                         : std::vector<float>();
   };
   EXPECT_THAT(answer("sum", "a"), ElementsAre(6, 8));
-  EXPECT_THAT(answer("square", "b"), ElementsAre(9, 16));
+  EXPECT_THAT(answer("cube", "b"), ElementsAre(27, 64));
   const auto unknown = (*engine)->open_model(artefact_of(root.file("TFL3")), {{"signature", "?"}});
-  EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("it has: sum, square"));
+  EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("it has: sum, cube"));
 }
 
 TEST(TfliteMissing, SaysHowToGetTheLibrary) {
