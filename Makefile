@@ -12,7 +12,7 @@ PROGRAMS := supernova hear-speech
 
 .PHONY: help
 help: ## list the goals
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: build-deps build/release/build.ninja ## install what is missing; build/release/bin/supernova
@@ -56,6 +56,10 @@ clients: test-deps build ## published clients (from PyPI) against the server
 .PHONY: oracles
 oracles: test-deps build ## importers against the frameworks' own runtimes (Debian, PyPI)
 	@tests/oracles/run $(ARGS)
+
+.PHONY: engines-gpu
+engines-gpu: build-deps ## ONNX Runtime's CUDA and TensorRT providers (npm), into deps/onnxruntime-gpu
+	@tools/engines_gpu
 
 .PHONY: soak
 soak: test-deps build ## loads, reloads and connections by the thousand

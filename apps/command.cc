@@ -2,6 +2,9 @@
 
 #include <cstdio>
 
+#include "base/log.h"
+#include "engine/worker/worker_engine.h"
+
 namespace supernova::apps {
 
 int finish(const base::Status& status) {
@@ -29,8 +32,9 @@ void ModelOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   command
       .add_option("--engine-library", engine_libraries,
-                  "Shared library of an out-of-tree engine; may be repeated")
-      ->type_name("FILE")
+                  "Shared library of an out-of-tree engine; may be repeated (two versions of one "
+                  "side by side need names)")
+      ->type_name("[NAME=]FILE")
       ->expected(1)
       ->take_all();
   command.add_option("--option", options, "Importer or engine option; may be repeated")
@@ -38,6 +42,7 @@ void ModelOptions::add_to(CLI::App& command) {
       ->expected(1)
       ->take_all();
   artefacts.add_to(command);
+  workers.add_to(command);
 }
 
 base::Result<model::LoadOptions> ModelOptions::load_options() const {
@@ -58,12 +63,16 @@ base::Result<model::LoadOptions> ModelOptions::load_options() const {
   return load;
 }
 
-base::Status House::open(const ModelOptions& options) {
+base::Status House::open(const ModelOptions& options, bool keep_going) {
+  SN_ASSIGN(engine::WorkerRules rules, options.workers.rules());
   artefacts.configure(options.artefacts.provider_options(options.engine_libraries));
   import::register_importers(importers);
+  engines.use_workers(&engine::worker::worker_engine_entry, std::move(rules));
   engine::register_builtin_engines(engines);
   for (const std::string& library : options.engine_libraries) {
-    SN_TRY(engines.add_library(library, {}));
+    const base::Status added = engines.add_library(library, {});
+    if (!added.ok() && !(keep_going && !absl::IsAlreadyExists(added))) return added;
+    if (!added.ok()) SN_LOG(Error, "{}", base::message(added));
   }
   return {};
 }

@@ -11,6 +11,7 @@
 #include "engine/catalogue.h"
 #include "import/importer.h"
 #include "model/model_manager.h"
+#include "worker_options.h"
 
 namespace supernova::apps {
 
@@ -24,6 +25,7 @@ struct ModelOptions {
   std::vector<std::string> engine_libraries;
   std::vector<std::string> options;  // KEY=VALUE
   ArtefactOptions artefacts;
+  WorkerOptions workers;
 
   void add_to(CLI::App& command);
   base::Result<model::LoadOptions> load_options() const;
@@ -36,8 +38,9 @@ struct House {
   compile::CachedProvider artefacts{importers, engines};
   model::ModelManager models{artefacts, engines};
 
-  // Registers what is built in and the engine libraries asked for.
-  base::Status open(const ModelOptions& options);
+  // Registers what is built in and the engine libraries asked for. One that can't be opened is an
+  // error, or with `keep_going` a line in the log and a reason for the models that want it.
+  base::Status open(const ModelOptions& options, bool keep_going = false);
 };
 
 // Each adds its command to `app`; its callback stores the exit code.
@@ -48,6 +51,7 @@ void add_convert(CLI::App& app, int& exit_code);
 void add_formats(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_devices(CLI::App& app, int& exit_code);
+void add_conformance(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
 
 }  // namespace supernova::apps

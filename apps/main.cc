@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   supernova::apps::add_formats(app, exit_code);
   supernova::apps::add_bench(app, exit_code);
   supernova::apps::add_devices(app, exit_code);
+  supernova::apps::add_conformance(app, exit_code);
   supernova::apps::add_completion(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -11,8 +11,10 @@
 #include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "command.h"
+#include "engine/worker/worker_status.h"
 #include "front_ends.h"
 #include "protocol/metrics/cache_metrics.h"
+#include "protocol/metrics/worker_metrics.h"
 #include "schedule/response_cache.h"
 #include "serve_options.h"
 #include "service/service.h"
@@ -86,6 +88,9 @@ base::Result<std::unique_ptr<FrontEnds>> open_front_ends(const ServeOptions& opt
                                                          House& house, service::Service& service) {
   std::vector<FrontEnds::Collector> collectors;
   collectors.push_back([&house](auto& out) { write_artefact_metrics(house.artefacts, out); });
+  collectors.push_back([](auto& out) {
+    protocol::metrics::write_worker_metrics(engine::worker::worker_records(), out);
+  });
   if (const auto cache = manager.load.queue.cache) {
     collectors.push_back(
         [cache](auto& out) { protocol::metrics::write_cache_metrics(cache->figures(), out); });
@@ -120,7 +125,7 @@ base::Status serve(ServeOptions& options) {
   SN_ASSIGN(const auto tracer, open_tracer(options));
   service::SharedMemory shared_memory;
   House house;
-  SN_TRY(house.open(options.model));
+  SN_TRY(house.open(options.model, !options.exit_on_error));
   service::Service service(house.models);
   service.set_access_control(access.get());
   service.set_tracer(tracer.get());

@@ -3,6 +3,8 @@ option(SUPERNOVA_WERROR "Warnings are errors" OFF)
 option(SUPERNOVA_BENCH "Build the benchmarks" ON)
 set(SUPERNOVA_SANITIZE "" CACHE STRING "Sanitizers: address,undefined or thread")
 
+option(SUPERNOVA_FUZZ "Build libFuzzer programs (needs Clang)" OFF)
+
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
@@ -25,7 +27,14 @@ add_compile_options(-ffunction-sections -fdata-sections -fno-plt)
 
 # GCC 12 sees overlaps in std::string concatenation that are not there (-Wrestrict), and in
 # absl::InlinedVector inside a StatusOr uninitialised memory that is never read..
-add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -Wno-restrict -Wno-maybe-uninitialized)
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)
+endif()
+if(SUPERNOVA_FUZZ)
+  # What the fuzzers call counts its branches, too.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(SUPERNOVA_WERROR)
   add_compile_options(-Werror)
 endif()

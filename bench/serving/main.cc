@@ -179,6 +179,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   app.add_flag("--no-idle", no_idle, "Leave out start, memory and idle connections");
+  app.add_flag("--large-pages", options.large_pages,
+               "Put the memory of the in-process runs on large pages, as the server does its own");
   app.add_flag("--json", json, "Print JSON");
   CLI11_PARSE(app, argc, argv);
   const auto status = supernova::bench::run(options, json, !no_idle);

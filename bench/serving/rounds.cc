@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "bare/bare_model.h"
+#include "base/large_pages.h"
 #include "counter/counts.h"
 
 namespace supernova::bench {
@@ -209,6 +210,7 @@ base::Result<std::vector<Line>> measure_requests(const Options& options, const B
   pin_to_core(options.cores.server);
   Here here;
   SN_TRY(here.open(path, model));
+  if (options.large_pages) base::use_large_pages();
   pin_to_core(options.cores.client);
   Target named;
   named.model = model.name;

@@ -20,6 +20,7 @@ struct Options {
   int ready_times = 5;
   int further_models = 100;
   int idle_connections = 10000;
+  bool large_pages = false;  // for this process's own runs too
 };
 
 // A line of the table: medians over the rounds; counts are of one run of their own.

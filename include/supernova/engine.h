@@ -289,7 +289,9 @@ typedef struct sn_engine_api {
   int32_t (*instance_open)(sn_model* model, const sn_device* device, const sn_options* options,
                            sn_instance** out, sn_error* error);
   void (*instance_close)(sn_instance* instance);
-  /* What this instance uses and where its nodes run. May be null. Pointers live until close. */
+  /* What this instance uses and where its nodes run; SN_CAN_NOT_RUN with a reason while it can't
+   * run at all (its device is lost). Asked often, so cheap. May be null. Pointers live until
+   * close. */
   int32_t (*instance_info)(sn_instance* instance, sn_verdict* verdict, sn_error* error);
 
   /* SN_OK: the final response has been or will be delivered through on_response. Anything else: no

@@ -51,9 +51,10 @@ double boot_time(const std::string& proc) {
 
 }  // namespace
 
-ProcessUsage process_usage(const std::string& proc) {
+ProcessUsage process_usage(const std::string& proc, const std::string& process) {
   ProcessUsage usage;
-  const std::string stat = read_file(proc + "/self/stat");
+  const std::string folder = str_cat(proc, "/", process);
+  const std::string stat = read_file(folder + "/stat");
   // Fields are counted from behind the program's name, which is in brackets and may hold any byte:
   // proc(5) numbers the first of them 3.
   const size_t name_end = stat.rfind(')');
@@ -68,7 +69,7 @@ ProcessUsage process_usage(const std::string& proc) {
     usage.resident_bytes = field(24) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   }
   std::error_code error;
-  std::filesystem::directory_iterator at(proc + "/self/fd", error);
+  std::filesystem::directory_iterator at(folder + "/fd", error);
   for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
     ++usage.open_descriptors;
   }

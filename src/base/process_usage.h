@@ -23,8 +23,8 @@ struct MachineUsage {
   uint64_t cpu_total_ticks = 0;
 };
 
-// `proc` is replaced in tests.
-ProcessUsage process_usage(const std::string& proc = "/proc");
+// `proc` is replaced in tests; `process` may be the number of another one.
+ProcessUsage process_usage(const std::string& proc = "/proc", const std::string& process = "self");
 MachineUsage machine_usage(const std::string& proc = "/proc");
 
 // Bytes that this process holds from the C library's allocator, by all threads; 0 where another

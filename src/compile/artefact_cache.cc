@@ -28,20 +28,20 @@ std::string used_path(const std::string& entry) {
 
 void write_stamp(const std::string& entry, int file) {
   struct stat info {};
-  const File stamp(::open(used_path(entry).c_str(),
-                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                          S_IRUSR | S_IWUSR));
+  const base::File stamp(::open(used_path(entry).c_str(),
+                                O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                                S_IRUSR | S_IWUSR));
   // Without it the sums are compared again.
   if (!stamp.is_open() || ::fstat(file, &info) != 0) return;
-  const base::Status ignored = write_all(stamp.get(), to_text(identity_of(info)));
+  const base::Status ignored = base::write_all(stamp.get(), to_text(identity_of(info)));
   (void)ignored;
 }
 
 bool stamp_says(const std::string& entry, int file) {
   struct stat info {};
-  const File stamp(::open(used_path(entry).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const base::File stamp(::open(used_path(entry).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!stamp.is_open() || ::fstat(file, &info) != 0) return false;
-  const base::Result<std::string> text = read_all(stamp.get(), 256);
+  const base::Result<std::string> text = base::read_all(stamp.get(), 256);
   return text.ok() && *text == to_text(identity_of(info));
 }
 
@@ -104,9 +104,9 @@ base::Status ArtefactCache::check(int file, const EntryHeader& header,
 std::optional<CacheEntry> ArtefactCache::find(const std::string& key) {
   if (key.empty() || !ready()) return std::nullopt;
   const std::string path = entry_path(key);
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const base::File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.is_open()) {
-    if (errno != ENOENT) warn(system_error(base::str_cat("entry ", key, " can't be opened")));
+    if (errno != ENOENT) warn(base::system_error(base::str_cat("entry ", key, " can't be opened")));
     misses_.fetch_add(1, std::memory_order_relaxed);
     return std::nullopt;
   }
@@ -135,11 +135,11 @@ base::Result<Draft> ArtefactCache::draft() {
   if (!ready() || read_only_.load(std::memory_order_relaxed)) return draft_in_memory();
   for (int attempt = 0; attempt < kDraftAttempts; ++attempt) {
     const std::string path = base::str_cat(folder_, "/", kDraftPrefix, random_name());
-    File file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                     S_IRUSR | S_IWUSR));
+    base::File file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                           S_IRUSR | S_IWUSR));
     if (!file.is_open() && errno == EEXIST) continue;
     if (!file.is_open()) {
-      if (!read_only_.exchange(true)) warn(system_error("can't be written to"));
+      if (!read_only_.exchange(true)) warn(base::system_error("can't be written to"));
       return draft_in_memory();
     }
     Draft draft(std::move(file), path);
@@ -155,8 +155,8 @@ base::Result<Draft> ArtefactCache::draft() {
 }
 
 base::Result<Draft> ArtefactCache::draft_in_memory() {
-  File file(::memfd_create("supernova-artefact", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file.is_open()) return system_error("no memory for an artefact");
+  base::File file(::memfd_create("supernova-artefact", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.is_open()) return base::system_error("no memory for an artefact");
   return Draft(std::move(file), "");
 }
 
@@ -164,7 +164,7 @@ base::Status ArtefactCache::store(Draft& draft, const std::string& key) {
   struct stat info {};
   ::fchmod(draft.file(), S_IRUSR);
   if (::fsync(draft.file()) != 0 || ::fstat(draft.file(), &info) != 0) {
-    return system_error("can't be written to");
+    return base::system_error("can't be written to");
   }
   const uint64_t size = stored_size(info);
   if (size > byte_size_) {
@@ -179,7 +179,7 @@ base::Status ArtefactCache::store(Draft& draft, const std::string& key) {
   evictions_.fetch_add(evicted, std::memory_order_relaxed);
   const std::string path = entry_path(key);
   if (std::rename(draft.path().c_str(), path.c_str()) != 0) {
-    return system_error("can't be written to");
+    return base::system_error("can't be written to");
   }
   draft.renamed();
   write_stamp(path, draft.file());

@@ -11,9 +11,9 @@
 #include <optional>
 #include <string>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "compile/entry_file.h"
-#include "compile/file.h"
 #include "tensor/buffer.h"
 
 namespace supernova::compile {
@@ -28,7 +28,7 @@ struct CacheEntry {
 class Draft {
  public:
   Draft() = default;
-  Draft(File file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  Draft(base::File file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
   Draft(Draft&& other) noexcept = default;
   Draft& operator=(Draft&& other) noexcept;
   ~Draft();
@@ -38,7 +38,7 @@ class Draft {
   void renamed() { path_.clear(); }
 
  private:
-  File file_;
+  base::File file_;
   std::string path_;  // "" = it has no name
 };
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "compile/file.h"
+#include "base/file.h"
 
 namespace supernova::compile {
 namespace {
@@ -32,10 +32,10 @@ base::Status prepare_cache_folder(const std::string& folder) {
   const std::filesystem::path parent = std::filesystem::path(folder).parent_path();
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
   if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-    return system_error("can't be made");
+    return base::system_error("can't be made");
   }
   struct stat info {};
-  if (::stat(folder.c_str(), &info) != 0) return system_error("can't be examined");
+  if (::stat(folder.c_str(), &info) != 0) return base::system_error("can't be examined");
   if (!S_ISDIR(info.st_mode)) return absl::FailedPreconditionError("is not a folder");
   if ((info.st_mode & S_IWOTH) != 0) {
     return absl::FailedPreconditionError(

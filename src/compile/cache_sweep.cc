@@ -39,7 +39,7 @@ Time time_of(const struct stat& info) { return {info.st_mtim.tv_sec, info.st_mti
 
 base::Result<Contents> look_into(const std::string& folder) {
   const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(folder.c_str()), &::closedir);
-  if (!opened) return system_error("can't be listed");
+  if (!opened) return base::system_error("can't be listed");
   Contents contents;
   while (const dirent* at = ::readdir(opened.get())) {
     const std::string name = at->d_name;
@@ -69,7 +69,7 @@ class Sweeper {
   // Drafts whose writer lives are locked by it.
   void remove_dead_drafts(const std::vector<std::string>& drafts) const {
     for (const std::string& name : drafts) {
-      const File file(::open(path(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+      const base::File file(::open(path(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
       if (file.is_open() && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0) remove(name);
     }
   }

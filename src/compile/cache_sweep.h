@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/file.h"
 #include "base/status.h"
-#include "compile/file.h"
 
 namespace supernova::compile {
 
@@ -27,7 +27,7 @@ class CacheLock {
   explicit CacheLock(const std::string& folder);
 
  private:
-  File file_;
+  base::File file_;
 };
 
 // Removes what was used longest ago until entries take at most `byte_size` bytes, not counting that

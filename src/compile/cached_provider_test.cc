@@ -233,7 +233,7 @@ TEST_F(CachedProviderTest, StopEndsWorkers) {
 
 TEST_F(CachedProviderTest, AWorkerInheritsNothing) {
   const fs::path file = put("other", "x");
-  const File own(::open(file.c_str(), O_RDONLY));  // without O_CLOEXEC, as libraries do
+  const base::File own(::open(file.c_str(), O_RDONLY));  // without O_CLOEXEC, as libraries do
   ASSERT_TRUE(own.is_open());
   EXPECT_TRUE(imports(put("a", "fake\ndescriptors\n")));
   ASSERT_EQ(model_->description.notes.size(), 1U);

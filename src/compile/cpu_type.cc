@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "compile/file.h"
+#include "base/file.h"
 #include "compile/key.h"
 
 namespace supernova::compile {
@@ -19,8 +19,8 @@ constexpr std::array<std::string_view, 6> kTelling{"vendor_id",       "cpu famil
                                                    "CPU implementer", "CPU part",   "Features"};
 
 std::string read_cpuinfo() {
-  const File file(::open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC));
-  return file.is_open() ? read_all(file.get(), kMaxText).value_or("") : "";
+  const base::File file(::open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC));
+  return file.is_open() ? base::read_all(file.get(), kMaxText).value_or("") : "";
 }
 
 }  // namespace

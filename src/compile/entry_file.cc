@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "compile/file.h"
+#include "base/file.h"
 
 namespace supernova::compile {
 namespace {
@@ -62,7 +62,7 @@ base::Status compare(int file, uint64_t offset, uint64_t size, const std::string
   std::vector<std::byte> piece(static_cast<size_t>(std::min<uint64_t>(size, kPiece)));
   while (size > 0) {
     const size_t wanted = static_cast<size_t>(std::min<uint64_t>(size, piece.size()));
-    SN_ASSIGN(const size_t got, read_at(file, offset, std::span(piece).first(wanted)));
+    SN_ASSIGN(const size_t got, base::read_at(file, offset, std::span(piece).first(wanted)));
     if (got < wanted) return damaged("cut");
     sum.add(piece.data(), got);
     offset += got;
@@ -76,7 +76,7 @@ base::Status compare(int file, uint64_t offset, uint64_t size, const std::string
 base::Status EntryWriter::begin() {
   if (begun_) return {};
   begun_ = true;
-  if (::lseek(file_, kPage, SEEK_SET) < 0) return system_error("can't be written");
+  if (::lseek(file_, kPage, SEEK_SET) < 0) return base::system_error("can't be written");
   return {};
 }
 
@@ -87,9 +87,9 @@ base::Status EntryWriter::write_sparsely(std::span<const std::byte> payload) {
     const bool empty =
         std::all_of(piece.begin(), piece.end(), [](std::byte b) { return b == std::byte{0}; });
     if (!empty) {
-      SN_TRY(write_all(file_, piece));
+      SN_TRY(base::write_all(file_, piece));
     } else if (::lseek(file_, static_cast<off_t>(piece.size()), SEEK_CUR) < 0) {
-      return system_error("can't be written");
+      return base::system_error("can't be written");
     }
     payload = payload.subspan(piece.size());
   }
@@ -106,10 +106,11 @@ base::Status EntryWriter::append(std::span<const std::byte> payload) {
 
 base::Status EntryWriter::finish(std::string_view record) {
   if (status_.ok()) status_ = begin();
-  if (status_.ok()) status_ = write_all(file_, record);
+  if (status_.ok()) status_ = base::write_all(file_, record);
   // It may end in zeros that were left out.
   const auto size = static_cast<off_t>(kPage + payload_size_ + record.size());
-  if (status_.ok() && ::ftruncate(file_, size) != 0) status_ = system_error("can't be written");
+  if (status_.ok() && ::ftruncate(file_, size) != 0)
+    status_ = base::system_error("can't be written");
   RawHeader header{};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   header.layout = kLayout;
@@ -120,16 +121,17 @@ base::Status EntryWriter::finish(std::string_view record) {
       !put(header.header_digest, header_digest(header))) {
     return absl::InternalError("OpenSSL computes no SHA-256 here");
   }
-  if (status_.ok() && ::lseek(file_, 0, SEEK_SET) < 0) status_ = system_error("can't be written");
-  if (status_.ok()) status_ = write_all(file_, std::as_bytes(std::span(&header, 1)));
+  if (status_.ok() && ::lseek(file_, 0, SEEK_SET) < 0)
+    status_ = base::system_error("can't be written");
+  if (status_.ok()) status_ = base::write_all(file_, std::as_bytes(std::span(&header, 1)));
   return status_;
 }
 
 base::Result<EntryHeader> read_entry_header(int file) {
   struct stat info {};
-  if (::fstat(file, &info) != 0) return system_error("can't be examined");
+  if (::fstat(file, &info) != 0) return base::system_error("can't be examined");
   RawHeader raw{};
-  SN_ASSIGN(const size_t got, read_at(file, 0, std::as_writable_bytes(std::span(&raw, 1))));
+  SN_ASSIGN(const size_t got, base::read_at(file, 0, std::as_writable_bytes(std::span(&raw, 1))));
   if (!S_ISREG(info.st_mode) || got < sizeof(raw) ||
       std::memcmp(raw.magic, kMagic, sizeof(kMagic)) != 0 || raw.layout != kLayout ||
       get(raw.header_digest) != header_digest(raw)) {
@@ -156,8 +158,8 @@ base::Status verify_entry(int file, const EntryHeader& header) {
 base::Result<std::string> read_entry_record(int file, const EntryHeader& header) {
   std::string record(header.record_size, '\0');
   SN_ASSIGN(const size_t got,
-            read_at(file, kPage + header.payload_size,
-                    std::as_writable_bytes(std::span(record.data(), record.size()))));
+            base::read_at(file, kPage + header.payload_size,
+                          std::as_writable_bytes(std::span(record.data(), record.size()))));
   if (got < record.size()) return damaged("cut");
   return record;
 }
@@ -166,7 +168,7 @@ base::Result<tensor::Buffer> map_entry_payload(int file, const EntryHeader& head
   if (header.payload_size == 0) return tensor::Buffer();
   const size_t size = header.payload_size;
   void* map = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, kPage);
-  if (map == MAP_FAILED) return system_error("can't be mapped");
+  if (map == MAP_FAILED) return base::system_error("can't be mapped");
   return tensor::Buffer::adopt(map, size, [map, size] { ::munmap(map, size); });
 }
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "compile/file.h"
+#include "base/file.h"
 
 namespace supernova::compile {
 namespace {
@@ -15,10 +15,10 @@ std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-File memory_file() { return File(::memfd_create("entry", MFD_CLOEXEC)); }
+base::File memory_file() { return base::File(::memfd_create("entry", MFD_CLOEXEC)); }
 
-File entry_of(const std::string& payload, const std::string& record) {
-  File file = memory_file();
+base::File entry_of(const std::string& payload, const std::string& record) {
+  base::File file = memory_file();
   EntryWriter writer(file.get());
   const size_t half = payload.size() / 2;
   EXPECT_TRUE(writer.append(bytes_of(payload).first(half)).ok());
@@ -27,19 +27,19 @@ File entry_of(const std::string& payload, const std::string& record) {
   return file;
 }
 
-std::string content_of(const File& file) {
+std::string content_of(const base::File& file) {
   ::lseek(file.get(), 0, SEEK_SET);
-  return read_all(file.get(), 1 << 20).value();
+  return base::read_all(file.get(), 1 << 20).value();
 }
 
-File file_with(const std::string& content) {
-  File file = memory_file();
-  EXPECT_TRUE(write_all(file.get(), content).ok());
+base::File file_with(const std::string& content) {
+  base::File file = memory_file();
+  EXPECT_TRUE(base::write_all(file.get(), content).ok());
   return file;
 }
 
 // What find() does without a stamp.
-base::Status take(const File& file) {
+base::Status take(const base::File& file) {
   SN_ASSIGN(const EntryHeader header, read_entry_header(file.get()));
   return verify_entry(file.get(), header);
 }
@@ -47,7 +47,7 @@ base::Status take(const File& file) {
 TEST(EntryFile, ReadsBackWhatWasWritten) {
   for (const std::string& payload :
        {std::string(), std::string("weights"), std::string(9000, 'w')}) {
-    const File file = entry_of(payload, "a record");
+    const base::File file = entry_of(payload, "a record");
     const auto header = read_entry_header(file.get());
     ASSERT_TRUE(header.ok()) << header.status();
     EXPECT_TRUE(verify_entry(file.get(), *header).ok());
@@ -64,7 +64,7 @@ TEST(EntryFile, StoresNoZeros) {
   std::string payload = "weights" + std::string(size, '\0');
   payload += "more" + std::string(size, '\0');
   for (const std::string& record : {std::string(), std::string("a record")}) {
-    const File file = entry_of(payload, record);
+    const base::File file = entry_of(payload, record);
     struct stat info {};
     ASSERT_EQ(::fstat(file.get(), &info), 0);
     EXPECT_LT(info.st_blocks * 512, 1 << 20);
@@ -96,14 +96,14 @@ TEST(EntryFile, IsRefusedWhenAnyByteThatCountsChanged) {
 }
 
 TEST(EntryFile, OneWithoutItsHeaderIsNone) {
-  const File file = memory_file();
+  const base::File file = memory_file();
   EntryWriter writer(file.get());
   ASSERT_TRUE(writer.append(bytes_of("weights")).ok());
   EXPECT_EQ(take(file).code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(EntryFile, AFullDiskIsSaid) {
-  const File full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  const base::File full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   ASSERT_TRUE(full.is_open());
   EntryWriter writer(full.get());
   EXPECT_FALSE(writer.append(bytes_of("weights")).ok());

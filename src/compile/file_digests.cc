@@ -8,8 +8,8 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/file.h"
 #include "base/sha256.h"
-#include "compile/file.h"
 #include "compile/key.h"
 
 namespace supernova::compile {
@@ -63,7 +63,8 @@ FileIdentity identity_of(const struct stat& info) {
 
 base::Result<FileIdentity> identify(const std::string& path) {
   struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return system_error(base::str_cat("file '", path, "'"));
+  if (::stat(path.c_str(), &info) != 0)
+    return base::system_error(base::str_cat("file '", path, "'"));
   return identity_of(info);
 }
 
@@ -83,10 +84,10 @@ int64_t FileDigests::now_ns() {
 }
 
 base::Result<DigestedFile> FileDigests::digest(const std::string& path) const {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const base::File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
   if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
-    return system_error(base::str_cat("file '", path, "'"));
+    return base::system_error(base::str_cat("file '", path, "'"));
   }
   if (!S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(base::str_cat("'", path, "' is not a regular file"));
@@ -98,7 +99,7 @@ base::Result<DigestedFile> FileDigests::digest(const std::string& path) const {
   base::Sha256Sum sum;
   std::vector<std::byte> piece(kPiece);
   for (uint64_t at = 0;;) {
-    SN_ASSIGN(const size_t got, read_at(file.get(), at, piece));
+    SN_ASSIGN(const size_t got, base::read_at(file.get(), at, piece));
     sum.add(piece.data(), got);
     at += got;
     if (got < piece.size()) break;
@@ -165,9 +166,9 @@ std::string FileDigests::place_of(const std::string& path) const {
 
 std::string FileDigests::recall(const std::string& path, const FileIdentity& identity) const {
   if (identity.size < kRememberFrom || !is_settled(identity)) return "";
-  const File file(::open(place_of(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const base::File file(::open(place_of(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.is_open()) return "";
-  const base::Result<std::string> text = read_all(file.get(), kMaxRecord);
+  const base::Result<std::string> text = base::read_all(file.get(), kMaxRecord);
   const size_t start = to_text(identity).size() + 1;
   if (!text.ok() || text->size() < start + 64) return "";
   std::string digest = text->substr(start, 64);
@@ -181,9 +182,9 @@ void FileDigests::remember(const DigestedFile& file) const {
   const std::string place = place_of(file.path);
   if (place.empty()) return;
   std::string name = base::str_cat(folder_, "/draft-XXXXXX");
-  const File draft(::mkostemp(name.data(), O_CLOEXEC));
+  const base::File draft(::mkostemp(name.data(), O_CLOEXEC));
   if (!draft.is_open()) return;  // then the next start reads the file again
-  const bool written = write_all(draft.get(), memory_text(file.identity, file.digest)).ok();
+  const bool written = base::write_all(draft.get(), memory_text(file.identity, file.digest)).ok();
   if (!written || std::rename(name.c_str(), place.c_str()) != 0) ::unlink(name.c_str());
 }
 

@@ -11,8 +11,8 @@
 #include <exception>
 #include <new>
 
+#include "base/file.h"
 #include "compile/entry_file.h"
-#include "compile/file.h"
 #include "compile/imported_record.h"
 #include "compile/worker_job.h"
 
@@ -46,10 +46,10 @@ void apply(const WorkerLimits& limits) {
 
 base::Result<tensor::Buffer> map_input() {
   struct stat info {};
-  if (::fstat(kInputFile, &info) != 0) return system_error("the artefact to prepare");
+  if (::fstat(kInputFile, &info) != 0) return base::system_error("the artefact to prepare");
   const auto size = static_cast<size_t>(info.st_size);
   void* map = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, kInputFile, 0);
-  if (map == MAP_FAILED) return system_error("the artefact to prepare");
+  if (map == MAP_FAILED) return base::system_error("the artefact to prepare");
   return tensor::Buffer::adopt(map, size, [] {});
 }
 
@@ -67,7 +67,11 @@ base::Status do_import(const Job& job, const import::ImporterRegistry& importers
 
 base::Result<engine::Engine*> find_engine(const Job& job, engine::Catalogue& engines) {
   if (auto built_in = engines.find(job.engine); built_in.ok()) return built_in;
-  for (const std::string& library : job.engine_libraries) SN_TRY(engines.add_library(library, {}));
+  for (const std::string& library : job.engine_libraries) {
+    const std::string name = engine::EngineLibrary(library).name;
+    if (!name.empty() && name != job.engine) continue;  // perhaps another version of the same
+    engines.add_library(library, {}).IgnoreError();     // find() says why, if it is the one
+  }
   return engines.find(job.engine);
 }
 
@@ -112,7 +116,7 @@ int run_worker_job(const import::ImporterRegistry& importers, engine::Catalogue&
   // With the server goes its worker.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  const base::Result<std::string> record = read_all(kJobFile, kMaxJob);
+  const base::Result<std::string> record = base::read_all(kJobFile, kMaxJob);
   const base::Result<Job> job = read_job(record.value_or(""));
   if (!job.ok()) {
     std::fprintf(stderr, "error: %s\n", std::string(base::message(job.status())).c_str());
@@ -122,7 +126,7 @@ int run_worker_job(const import::ImporterRegistry& importers, engine::Catalogue&
   EntryWriter output(kOutputFile);
   Reply reply{do_job(*job, importers, engines, output), false};
   reply.output_failed = !output.status().ok();
-  const bool said = write_all(kReplyPipe, write_reply(reply)).ok();
+  const bool said = base::write_all(kReplyPipe, write_reply(reply)).ok();
   std::fflush(stderr);
   ::_exit(said ? 0 : 1);
 }

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/status.h"
-#include "compile/file.h"
 
 namespace supernova::compile {
 
@@ -25,7 +25,7 @@ class StopSignal {
   int descriptor() const { return event_.get(); }
 
  private:
-  File event_;
+  base::File event_;
 };
 
 struct WorkerEnd {

@@ -15,11 +15,11 @@ namespace {
 // Room for libraries, stacks and what allocators reserve, beside what a worker takes.
 constexpr uint64_t kAddressSpace = uint64_t{4} << 30U;
 
-base::Result<File> file_in_memory(const char* name, std::span<const std::byte> content) {
-  File file(::memfd_create(name, MFD_CLOEXEC));
-  if (!file.is_open()) return system_error("no memory for a worker");
-  SN_TRY(write_all(file.get(), content));
-  if (::lseek(file.get(), 0, SEEK_SET) < 0) return system_error("no memory for a worker");
+base::Result<base::File> file_in_memory(const char* name, std::span<const std::byte> content) {
+  base::File file(::memfd_create(name, MFD_CLOEXEC));
+  if (!file.is_open()) return base::system_error("no memory for a worker");
+  SN_TRY(base::write_all(file.get(), content));
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) return base::system_error("no memory for a worker");
   return file;
 }
 
@@ -73,9 +73,9 @@ base::Status Workers::judge(const WorkerEnd& end, const Job& job, const Task& ta
 base::Result<Reply> Workers::run_once(const Job& job, const Task& task, const Draft& output) {
   const std::string record = write_job(job);
   SN_ASSIGN(
-      const File job_file,
+      const base::File job_file,
       file_in_memory("supernova-job", std::as_bytes(std::span(record.data(), record.size()))));
-  File input;
+  base::File input;
   if (job.has_input) {
     SN_ASSIGN(input, file_in_memory("supernova-input", task.input.bytes()));
   }

@@ -1,24 +1,64 @@
 // The engines of this process: those built in (the generated registration list) and those loaded
-// from shared libraries. Filled at start, then read-only and safe from any thread.
+// from shared libraries, each used in this process or in a worker process. Filled at start; after
+// that, use, find and choose are safe from any thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/engine.h"
 
 namespace supernova::engine {
 
+enum class Isolation {
+  kInProcess,
+  kWorker,     // a worker for all models of that engine on that device
+  kOwnWorker,  // a worker for one model alone
+};
+// "in-process", "worker" or "own-worker"; INVALID_ARGUMENT for anything else.
+base::Result<Isolation> parse_isolation(std::string_view text);
+
+// Where engines run when the model does not say, and the limits of workers.
+struct WorkerRules {
+  // By the engine's name; "" = every other one. Without an entry, what is built in runs in this
+  // process and libraries run in a worker.
+  std::map<std::string, Isolation, std::less<>> isolation;
+  Options options;  // worker.*, where the model does not say (worker/worker_engine.h)
+};
+
+// "[NAME=]PATH" of an engine's library.
+struct EngineLibrary {
+  explicit EngineLibrary(std::string_view text);
+  std::string name;  // "" = as it calls itself
+  std::string path;
+};
+
 class Catalogue {
  public:
+  // From now on engines may run in workers: `worker_engine` is the table that drives one
+  // (worker/worker_engine.h). Before this, and in processes that are workers themselves, all run
+  // in-process. Before engines are added.
+  void use_workers(sn_engine_entry_fn worker_engine, WorkerRules rules);
+
   // Registers a built-in engine under its folder's name; opened when first needed, so that an
   // unused engine costs nothing. Called by generated code only.
   void add_builtin(std::string name, sn_engine_entry_fn entry);
-  // Opens an out-of-tree engine at once; refuses a name that is taken.
-  base::Status add_library(const std::string& path, const Options& options);
+  // Adds an out-of-tree engine, "[NAME=]PATH", and opens it at once where it will run; two versions
+  // of one library need names. Refuses a name that is taken. One that can't be opened is added
+  // nevertheless, under its name or its file's, and tried again when it is asked for.
+  base::Status add_library(std::string_view library, const Options& options);
 
-  // The engine of that name, opened if need be; NOT_FOUND lists the names there are.
+  // The engine of that name as a model with these options is to use it on that device: its option
+  // `isolation` says where, else the rules. Workers are shared by all with the same engine, device
+  // and limits, and end when nobody uses them any more; `owner` (the model) names one of its own.
+  base::Result<std::shared_ptr<Engine>> use(std::string_view name, const sn_device& device,
+                                            const Options& options, std::string_view owner = {});
+
+  // The engine of that name to ask questions, opened if need be; NOT_FOUND lists the names there
+  // are. It runs where the rules say.
   base::Result<Engine*> find(std::string_view name);
   // Opens that engine, or each that there is where the name is empty, before it is needed. A
   // failure shows when it is.
@@ -30,8 +70,17 @@ class Catalogue {
 
  private:
   struct Entry;
+  struct Place;
+  Entry* entry_of(std::string_view name) const;
+  base::Status unknown(std::string_view name) const;
+  base::Result<Isolation> isolation_of(const Entry& entry, const Options& options) const;
+  base::Result<std::shared_ptr<Engine>> open_worker(Entry& entry, const Place& place);
+  base::Result<std::shared_ptr<Engine>> open_at(Entry& entry, const Place& place);
   base::Result<Engine*> open(Entry& entry);
+
   std::vector<std::shared_ptr<Entry>> entries_;
+  sn_engine_entry_fn worker_engine_ = nullptr;
+  WorkerRules rules_;
 };
 
 // Generated from the extension folders under src/engine.

@@ -234,16 +234,17 @@ ModelHandle::~ModelHandle() {
   if (model != nullptr) engine->api.model_close(model);
 }
 
-base::Result<std::unique_ptr<Engine>> Engine::open(sn_engine_entry_fn entry,
-                                                   const Options& options) {
+base::Result<std::unique_ptr<Engine>> Engine::open(sn_engine_entry_fn entry, const Options& options,
+                                                   std::string_view what, std::string name) {
   std::unique_ptr<Engine> engine(new Engine);
-  SN_ASSIGN(engine->handle_,
-            open_engine(std::make_shared<EngineHandle>(), entry, "built-in engine", options));
+  SN_ASSIGN(engine->handle_, open_engine(std::make_shared<EngineHandle>(), entry, what, options));
+  if (!name.empty()) engine->handle_->name = std::move(name);
   return engine;
 }
 
 base::Result<std::unique_ptr<Engine>> Engine::open_library(const std::string& path,
-                                                           const Options& options) {
+                                                           const Options& options,
+                                                           std::string name) {
   auto handle = std::make_shared<EngineHandle>();
   handle->library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle->library == nullptr) {
@@ -260,6 +261,7 @@ base::Result<std::unique_ptr<Engine>> Engine::open_library(const std::string& pa
   SN_ASSIGN(engine->handle_,
             open_engine(std::move(handle), reinterpret_cast<sn_engine_entry_fn>(symbol),
                         base::str_cat("engine library '", path, "'"), options));
+  if (!name.empty()) engine->handle_->name = std::move(name);
   return engine;
 }
 

@@ -63,6 +63,9 @@ class Session {
   const Signature& signature() const;
   int max_concurrency() const;
   base::Result<Verdict> info() const;
+  // UNAVAILABLE with the reason while it can't run: its device is lost, its worker does not come
+  // up, it is quarantined. Cheap.
+  base::Status health() const;
 
  private:
   friend class Model;
@@ -85,12 +88,16 @@ class Model {
 
 class Engine {
  public:
-  // From a table in this program. Options go to the engine.
+  // From a table in this program. Options go to the engine; errors call it `what`. It is called
+  // `name` from here on, as it calls itself if that is empty.
   static base::Result<std::unique_ptr<Engine>> open(sn_engine_entry_fn entry,
-                                                    const Options& options);
+                                                    const Options& options,
+                                                    std::string_view what = "built-in engine",
+                                                    std::string name = {});
   // From a shared library that exports supernova_engine_entry.
   static base::Result<std::unique_ptr<Engine>> open_library(const std::string& path,
-                                                            const Options& options);
+                                                            const Options& options,
+                                                            std::string name = {});
 
   const std::string& name() const;
   const std::string& version() const;
@@ -113,6 +120,7 @@ class Engine {
                        const Sink& sink);
 
  private:
+  friend class Catalogue;
   base::Result<Verdict> ask(const sn_artefact* artefact, const sn_device& device,
                             const Options& options);
   std::shared_ptr<EngineHandle> handle_;

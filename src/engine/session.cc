@@ -426,6 +426,22 @@ base::Result<Verdict> Session::info() const {
   return read_verdict(verdict);
 }
 
+base::Status Session::health() const {
+  const EngineHandle& engine = *impl_->model->engine;
+  if (engine.api.instance_info == nullptr) return {};
+  sn_verdict verdict{};
+  verdict.size = sizeof(verdict);
+  ErrorSlot error;
+  const base::Status asked =
+      error.check(engine.api.instance_info(impl_->instance, &verdict, error.get()),
+                  base::str_cat("engine '", engine.name, "'"), "instance_info");
+  if (!asked.ok()) return absl::UnavailableError(asked.message());
+  if (verdict.compatibility != SN_CAN_NOT_RUN) return {};
+  return absl::UnavailableError(base::str_cat(
+      "engine '", engine.name,
+      "': ", verdict.reason != nullptr ? verdict.reason : "it can't run the model now"));
+}
+
 void Session::run(const tensor::Request& request, tensor::Completion done) {
   auto run = std::make_shared<Run>();
   run->model = impl_->model;

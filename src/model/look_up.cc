@@ -116,10 +116,14 @@ std::vector<IndexEntry> LookUp::index(bool only_ready) const {
       entries.push_back({name, "", "UNAVAILABLE", model.reason});
     }
     for (const auto& [number, version] : model.versions) {
-      const bool ready = version.state == "READY";
-      if (only_ready && !ready) continue;
-      entries.push_back({name, std::to_string(number), version.state,
-                         version.reason.empty() ? model.reason : version.reason});
+      IndexEntry entry{name, std::to_string(number), version.state,
+                       version.reason.empty() ? model.reason : version.reason};
+      const base::Status health = serves(version) ? version.handle->health() : base::Status();
+      if (!health.ok()) {
+        entry.state = "UNAVAILABLE";
+        entry.reason = std::string(base::message(health));
+      }
+      if (!only_ready || entry.state == "READY") entries.push_back(std::move(entry));
     }
   }
   return entries;

@@ -152,6 +152,26 @@ TEST_F(ManagerTest, ExplicitLoadAndUnload) {
   EXPECT_EQ(*infer("b"), 1);
 }
 
+TEST_F(ManagerTest, AModelThatCantRunIsShownAndAnExplicitLoadOpensItAnew) {
+  put("a/1/model.fake", "value 1");
+  options_.load_at_start = {"a"};
+  start(ControlMode::kExplicit);
+  EXPECT_THAT(index(), ElementsAre("a/1 READY "));
+  const VersionHandle first = *manager_->find("a", "");
+  EXPECT_TRUE(first->health().ok());
+  testing::models_are_sick = true;
+  EXPECT_EQ(first->health().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(index(), ElementsAre("a/1 UNAVAILABLE engine 'fake': its device is lost"));
+  EXPECT_TRUE(manager_->index(true).empty());
+  ASSERT_TRUE(load("a").ok());
+  EXPECT_THAT(index(), ElementsAre("a/1 READY "));
+  EXPECT_NE(*manager_->find("a", ""), first);
+  // Nothing happens to one that is well.
+  const VersionHandle second = *manager_->find("a", "");
+  ASSERT_TRUE(load("a").ok());
+  EXPECT_EQ(*manager_->find("a", ""), second);
+}
+
 TEST_F(ManagerTest, StarLoadsAllAndUnknownNamesEndTheStart) {
   put("a/1/model.fake", "value 1");
   put("b/1/model.fake", "value 1");

@@ -27,6 +27,11 @@ std::string ModelVersion::failure() const {
   return failure_;
 }
 
+base::Status ModelVersion::health() const {
+  if (state() != VersionState::kReady || scheduler_ == nullptr) return {};
+  return scheduler_->session().health();
+}
+
 void ModelVersion::start_loading() {
   VersionState expected = VersionState::kNew;
   SN_CHECK(state_.compare_exchange_strong(expected, VersionState::kLoading));

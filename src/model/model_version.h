@@ -41,6 +41,9 @@ class ModelVersion {
   VersionState state() const { return state_.load(std::memory_order_acquire); }
   std::string failure() const;  // the reason; "" unless failed
 
+  // UNAVAILABLE with the reason while a ready version's engine can't run it (Session::health).
+  base::Status health() const;
+
   // Transitions; each is an SN_CHECK on the state it starts from.
   void start_loading();
   void become_ready(ModelConfig config, tensor::ModelDescription description,

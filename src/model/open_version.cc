@@ -16,6 +16,7 @@ struct VersionOpener::Opened {
   tensor::Options options;
   std::vector<std::string> warnings;
   tensor::ImportedModel imported;
+  std::shared_ptr<engine::Engine> place;  // where the engine runs this model
   engine::Engine* engine = nullptr;
   std::optional<engine::Artefact> prepared;  // what the engine opens faster
   std::unique_ptr<engine::Model> model;
@@ -131,19 +132,25 @@ base::Result<engine::Engine*> VersionOpener::named_engine(const ModelPlan& plan,
 
 base::Status VersionOpener::import(const ModelVersion& version, const ModelPlan& plan,
                                    const LoadOptions& options, Opened& opened) const {
+  const auto place = [&]() -> base::Status {
+    SN_ASSIGN(opened.place,
+              catalogue_.use(opened.engine->name(), kCpu, opened.options, version.name()));
+    opened.engine = opened.place.get();
+    return {};
+  };
   SN_ASSIGN(opened.engine, named_engine(plan, options));
   if (opened.engine != nullptr && opened.engine->accepts_format("*")) {
     // The engine reads files of its own; there is nothing to import.
     opened.imported.artefact.path = version.path();
     opened.imported.artefact.format = opened.engine->name();
-    return {};
+    return place();
   }
   SN_ASSIGN(opened.imported, provider_.provide(version.path(), opened.options));
   if (opened.engine == nullptr) {
     SN_ASSIGN(opened.engine, catalogue_.choose(opened.imported.artefact, kCpu, opened.options));
   }
   opened.prepared = provider_.prepare(opened.imported, opened.engine->name(), opened.options);
-  return {};
+  return place();
 }
 
 base::Result<std::unique_ptr<engine::Model>> VersionOpener::open_model(Opened& opened) {

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/idle_code.h"
+#include "base/large_pages.h"
 #include "base/log.h"
 #include "model_config.pb.h"
 
@@ -40,7 +41,11 @@ void Reconciler::start(const LoadOptions& options, uint64_t memory_budget, size_
   memory_budget_ = memory_budget;
   loaders_ = std::make_unique<LoaderThreads>(threads, [] {
     const size_t bytes = base::release_idle_code();
-    SN_LOG(Debug, "loading has ended: {} bytes of code and constants left the process", bytes);
+    const size_t large = base::use_large_pages();
+    SN_LOG(Debug,
+           "loading has ended: {} bytes of code and constants left the process, {} bytes of memory "
+           "are on large pages",
+           bytes, large);
   });
 }
 
@@ -123,7 +128,9 @@ void Reconciler::begin(Model& model) {
   for (const DesiredVersion& wanted : model.plan->versions) {
     Version& version = model.versions[wanted.number];
     version.wanted = wanted;
-    if (version.serving && version.serving_mark == wanted.fingerprint) {
+    if (operation.retry && version.serving && !version.serving->health().ok()) {
+      version.serving_mark = ~wanted.fingerprint;  // it serves in name only: load it anew
+    } else if (version.serving && version.serving_mark == wanted.fingerprint) {
       // It is what it was before a change that failed.
       version.attempt.reset();
       version.failed_mark.reset();

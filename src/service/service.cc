@@ -184,7 +184,12 @@ base::Result<model::ModelConfig> Service::model_config(const Caller& caller, std
 base::Status Service::model_ready(const Caller& caller, std::string_view model,
                                   std::string_view version) const {
   SN_TRY(check_right(caller, Api::kHealth, model));
-  return models_.find(model, version).status();
+  SN_ASSIGN(const model::VersionHandle handle, models_.find(model, version));
+  const base::Status health = handle->health();
+  if (health.ok()) return {};
+  return absl::UnavailableError(base::str_cat("Request for model '", handle->name(), "' version ",
+                                              handle->version(),
+                                              ": it can't be run now: ", base::message(health)));
 }
 
 base::Result<std::vector<ModelStatistics>> Service::statistics(const Caller& caller,

@@ -30,7 +30,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, AnyEngine, testing::ValuesIn(all_engines()),
 TEST_P(AnyEngine, SaysWhatItIs) {
   const auto engine = GetParam().open();
   ASSERT_TRUE(engine.ok()) << engine.status();
-  EXPECT_EQ((*engine)->name(), GetParam().name);
+  EXPECT_EQ((*engine)->name(), GetParam().engine);
   EXPECT_FALSE((*engine)->version().empty());
   EXPECT_TRUE((*engine)->accepts_format(GetParam().passthrough.format));
 }
@@ -72,7 +72,8 @@ TEST_P(AnyEngine, OpensWhatItCompiled) {
     return base::Status();
   };
   const base::Status status = (*engine)->compile(GetParam().passthrough, cpu(), {}, keep);
-  if (!(*engine)->can_compile()) {
+  // One that lives elsewhere can't tell before it is asked.
+  if (!(*engine)->can_compile() || absl::IsUnimplemented(status)) {
     EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
     EXPECT_TRUE(files.empty());
     return;

@@ -2,10 +2,14 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <future>
 #include <iostream>
 #include <optional>
+#include <string_view>
+#include <vector>
 
+#include "engine/worker/worker_engine.h"
 #include "support/onnx_models.h"
 #include "support/tflite_builder.h"
 #include "tensor/bytes.h"
@@ -29,7 +33,7 @@ sn_engine_entry_fn do_nothing_entry() {
 }
 
 EngineCase onnxruntime_case() {
-  return {"onnxruntime", [] { return &engine::onnxruntime::entry; },
+  return {"onnxruntime", "onnxruntime", [] { return &engine::onnxruntime::entry; },
           [] { return engine::Engine::open(&engine::onnxruntime::entry, {}); },
           onnx_artefact(test::identity_model(tensor::DataType::kFp32, {"n"}))};
 }
@@ -59,8 +63,57 @@ EngineCase do_nothing_case() {
   tensor::Artefact anything;
   anything.format = "anything";
   anything.bytes = tensor::Buffer::copy_of("x");
-  return {"do_nothing", &do_nothing_entry,
+  return {"do_nothing", "do_nothing", &do_nothing_entry,
           [] { return engine::Engine::open_library(SUPERNOVA_DO_NOTHING_ENGINE, {}); }, anything};
+}
+
+// The table of a worker that hosts one of the engines above, whatever options it is opened with.
+struct WorkerOptions {
+  const char* key;
+  const char* value;
+};
+constexpr WorkerOptions kOnnxruntime{"worker.engine", "onnxruntime"};
+constexpr WorkerOptions kDoNothing{"worker.library", SUPERNOVA_DO_NOTHING_ENGINE};
+
+template <const WorkerOptions& hosted>
+const sn_engine_api* worker_entry(uint32_t version) {
+  const sn_engine_api* const table = engine::worker::worker_engine_entry(version);
+  if (table == nullptr) return nullptr;
+  static sn_engine_api with_options = *table;
+  with_options.engine_open = [](const sn_host* host, const sn_options* options, sn_engine** out,
+                                sn_error* error) -> int32_t {
+    std::vector<sn_option> items(options->items, options->items + options->count);
+    items.push_back({hosted.key, hosted.value});
+    items.push_back({"worker.program", SUPERNOVA_WORKER_PROGRAM});
+    const sn_options all{sizeof(sn_options), items.data(), items.size()};
+    return engine::worker::worker_engine_entry(SN_ENGINE_ABI_VERSION)
+        ->engine_open(host, &all, out, error);
+  };
+  return &with_options;
+}
+
+template <const WorkerOptions& hosted>
+EngineCase in_a_worker(EngineCase engine_case) {
+  engine_case.name += "_in_a_worker";
+  engine_case.entry = [] { return &worker_entry<hosted>; };
+  engine_case.open = [] { return engine::Engine::open(&worker_entry<hosted>, {}); };
+  return engine_case;
+}
+
+std::string_view other_device() {
+  const char* device = std::getenv("SUPERNOVA_CONFORMANCE_DEVICE");
+  return device != nullptr ? device : "";
+}
+
+// The ONNX engine on that device; whether its driver suits shows only when it is used.
+std::vector<EngineCase> on_other_device() {
+  EngineCase it = onnxruntime_case();
+  it.device.kind = other_device() == "nvidia" ? SN_DEVICE_NVIDIA : SN_DEVICE_VULKAN;
+  it.options = {{"device", base::str_cat(other_device(), ":0")}};
+  static const base::Status status = open(it, it.passthrough).status();
+  if (status.ok()) return {it};
+  std::cout << "skipped: " << status.message() << std::endl;
+  std::exit(0);  // without a case there is nothing to run
 }
 
 }  // namespace
@@ -70,12 +123,18 @@ std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case) {
 }
 
 std::vector<EngineCase> all_engines() {
-  std::vector<EngineCase> all{onnxruntime_case(), do_nothing_case()};
+  if (!other_device().empty()) return on_other_device();
+  std::vector<EngineCase> all{onnxruntime_case(), do_nothing_case(),
+                              in_a_worker<kOnnxruntime>(onnxruntime_case()),
+                              in_a_worker<kDoNothing>(do_nothing_case())};
   static const std::optional<EngineCase> tflite = tflite_case();  // says so once
   if (tflite) all.push_back(*tflite);
   return all;
 }
-std::vector<EngineCase> onnx_engines() { return {onnxruntime_case()}; }
+std::vector<EngineCase> onnx_engines() {
+  if (!other_device().empty()) return on_other_device();
+  return {onnxruntime_case(), in_a_worker<kOnnxruntime>(onnxruntime_case())};
+}
 
 tensor::Artefact onnx_artefact(std::string model) {
   tensor::Artefact artefact;
@@ -133,8 +192,10 @@ base::Result<Opened> open(const EngineCase& engine_case, const tensor::Artefact&
                           const engine::Options& options) {
   Opened opened;
   SN_ASSIGN(opened.engine, engine_case.open());
-  SN_ASSIGN(opened.model, opened.engine->open_model(artefact, options));
-  SN_ASSIGN(opened.session, opened.model->open_session(cpu(), {}));
+  engine::Options all = options;
+  all.insert(engine_case.options.begin(), engine_case.options.end());
+  SN_ASSIGN(opened.model, opened.engine->open_model(artefact, all));
+  SN_ASSIGN(opened.session, opened.model->open_session(engine_case.device, {}));
   return opened;
 }
 

@@ -14,14 +14,20 @@ namespace supernova::conformance {
 
 struct EngineCase {
   std::string name;
+  std::string engine;  // as it calls itself
   std::function<sn_engine_entry_fn()> entry;
   std::function<base::Result<std::unique_ptr<engine::Engine>>()> open;
   // An artefact whose model hands INPUT0 (FP32 [n]) through to OUTPUT0.
   tensor::Artefact passthrough;
+  // Where `open` opens it, and with what.
+  sn_device device = {sizeof(sn_device), SN_DEVICE_CPU, 0, nullptr, 0, 0};
+  engine::Options options = {};
 };
 std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case);
 
-// Every engine; only those that run ONNX.
+// Every engine; only those that run ONNX. With SUPERNOVA_CONFORMANCE_DEVICE=vulkan or nvidia it is
+// the ONNX engine on the first such device; where that can't be, the program ends with a line that
+// says what is missing.
 std::vector<EngineCase> all_engines();
 std::vector<EngineCase> onnx_engines();
 

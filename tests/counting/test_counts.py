@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 
 import onnx_writer
@@ -29,6 +30,34 @@ BOUNDS = {
     "json": (27, 4),
     "grpc": (46, 8),
 }
+
+
+# Of a model whose run takes long: a square matrix, multiplied by itself again and again.
+SLOW_SIDE = 400
+SLOW_STEPS = 30
+# Altogether, of BUSY_REQUESTS and one more whose body comes in 64 pieces meanwhile.
+BUSY_REQUESTS = 3
+BUSY_CALLS = 120
+
+
+def slow_model():
+    shape = [SLOW_SIDE, SLOW_SIDE]
+    names = ["INPUT0", *(f"step{i}" for i in range(SLOW_STEPS - 1)), "OUTPUT0"]
+    nodes = [onnx_writer.node("MatMul", [one, "INPUT0"], [next_one])
+             for one, next_one in zip(names, names[1:])]
+    return onnx_writer.model(nodes, [onnx_writer.tensor_info("INPUT0", "FP32", shape)],
+                             [onnx_writer.tensor_info("OUTPUT0", "FP32", shape)])
+
+
+def slow_request():
+    data = bytes(4 * SLOW_SIDE * SLOW_SIDE)
+    head = json.dumps({"inputs": [{"name": "INPUT0", "datatype": "FP32",
+                                   "shape": [SLOW_SIDE, SLOW_SIDE],
+                                   "parameters": {"binary_data_size": len(data)}}],
+                       "outputs": [{"name": "OUTPUT0", "parameters": {"classification": 1}}]})
+    return (f"POST /v2/models/slow/infer HTTP/1.1\r\nHost: x\r\n"
+            f"Content-Length: {len(head) + len(data)}\r\n"
+            f"Inference-Header-Content-Length: {len(head)}\r\n\r\n{head}").encode() + data
 
 
 def binary_request():
@@ -57,6 +86,9 @@ class Client:
 
     def ask(self, request):
         self.socket.sendall(request)
+        return self.reply()
+
+    def reply(self):
         reply = b""
         while b"\r\n\r\n" not in reply:
             reply += self.receive()
@@ -82,6 +114,9 @@ class Counts(unittest.TestCase):
         model = os.path.join(cls.folder.name, "small.onnx")
         with open(model, "wb") as file:
             file.write(onnx_writer.identity("FP32", [1, 16]))
+        slow = os.path.join(cls.folder.name, "slow.onnx")
+        with open(slow, "wb") as file:
+            file.write(slow_model())
         joined = os.path.join(cls.folder.name, "joined")
         os.makedirs(os.path.join(joined, "1"))
         with open(os.path.join(joined, "1", "model.onnx"), "wb") as file:
@@ -91,7 +126,7 @@ class Counts(unittest.TestCase):
         counts = os.path.join(cls.folder.name, "counts")
         os.environ.update(LD_PRELOAD=COUNTER, SUPERNOVA_BENCH_COUNTS=counts)
         try:
-            cls.server = Server([model, joined])
+            cls.server = Server([model, joined, slow])
         finally:
             del os.environ["LD_PRELOAD"], os.environ["SUPERNOVA_BENCH_COUNTS"]
         with open(counts, "rb") as file:
@@ -151,6 +186,27 @@ class Counts(unittest.TestCase):
 
     def test_rest_binary(self):
         self.check_rest("binary", binary_request())
+
+    def test_bodies_in_pieces_do_not_interrupt_runs(self):
+        request = slow_request()
+        busy = [Client(self.server.http) for _ in range(BUSY_REQUESTS)]
+        client = Client(self.server.http)
+        for each in (*busy, client):
+            self.addCleanup(each.socket.close)
+        before = self.counts()
+        for each in busy:
+            each.socket.sendall(request)
+        for at in range(0, len(request), 10_000):
+            client.socket.sendall(request[at:at + 10_000])
+            time.sleep(0.001)  # as a network would
+        for each in (*busy, client):
+            self.assertEqual(each.reply()[0], b"200")
+        after = self.counts()
+        counted = {kind: a - b for kind, b, a in zip(KINDS, before, after)}
+        calls = sum(counted[kind] for kind in SYSTEM_CALLS)
+        if os.environ.get("SUPERNOVA_SHOW_COUNTS"):
+            print(f"in pieces: {counted}; system calls {calls}")
+        self.assertLessEqual(calls, BUSY_CALLS, counted)
 
     def test_rest_json(self):
         self.check_rest("json", json_request())

@@ -41,6 +41,7 @@ inline std::thread::id closed_on;  // read it after the model is known to be clo
 inline std::mutex gate_mutex;
 inline std::condition_variable gate_wake;
 inline bool gate_open = false;
+inline std::atomic<bool> models_are_sick{false};  // those that are open can't run; until then
 
 inline int own_nice() {
   return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)));
@@ -55,6 +56,7 @@ inline void set_gate(bool open) {
 inline int32_t open_fake(sn_engine*, const sn_artefact* artefact, const sn_options*, sn_model** out,
                          sn_error* error) {
   open_nice = own_nice();
+  models_are_sick = false;  // a model that is opened anew is well
   fs::path path = artefact->path;
   if (fs::is_directory(path)) path /= "model.fake";
   std::ifstream stream(path);
@@ -121,6 +123,11 @@ inline const sn_engine_api* fake_entry(uint32_t) {
     sn_engine_api table = testing_support::fake_engine_table(&fake_info, &run_fake);
     table.model_open = &open_fake;
     table.model_close = &close_fake;
+    table.instance_info = [](sn_instance*, sn_verdict* verdict, sn_error*) -> int32_t {
+      verdict->compatibility = models_are_sick ? SN_CAN_NOT_RUN : SN_CAN_RUN;
+      verdict->reason = "its device is lost";
+      return SN_OK;
+    };
     table.instance_open = [](sn_model* model, const sn_device*, const sn_options*,
                              sn_instance** out, sn_error*) -> int32_t {
       return *out = reinterpret_cast<sn_instance*>(model), SN_OK;

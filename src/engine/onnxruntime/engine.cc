@@ -1,4 +1,5 @@
-// The engine "onnxruntime": its function table. Everything else is in runtime, model and run.
+// The engine "onnxruntime": its function table. Everything else is in runtime, model and run, and
+// for other devices than the CPU in device_session and providers/.
 #include <supernova/engine.h>
 
 #include <algorithm>
@@ -8,8 +9,12 @@
 #include <memory>
 #include <new>
 #include <string_view>
+#include <vector>
 
-#include "engine/onnxruntime/model.h"
+#include "engine/onnxruntime/device_session.h"
+#include "engine/onnxruntime/opened_model.h"
+#include "engine/onnxruntime/providers/placement.h"
+#include "engine/onnxruntime/providers/provider.h"
 #include "engine/onnxruntime/runtime.h"
 
 namespace supernova::engine::onnxruntime {
@@ -27,13 +32,18 @@ struct EngineObject {
   sn_engine_info info{};
 };
 
-// All instances of a model share its session; an instance only remembers the model.
+// All instances of a model on one device share its session.
 struct InstanceObject {
-  Model* model = nullptr;
+  std::shared_ptr<Model> cpu;  // one of these two
+  std::shared_ptr<DeviceSession> device;
+  // What the last answer of instance_info refers to.
+  std::vector<PlacedNode> nodes;
+  std::vector<sn_node_placement> placement;
+  std::string reason;
 };
 
 EngineObject& of(sn_engine* engine) { return *reinterpret_cast<EngineObject*>(engine); }
-Model& of(sn_model* model) { return *reinterpret_cast<Model*>(model); }
+OpenedModel& of(sn_model* model) { return *reinterpret_cast<OpenedModel*>(model); }
 InstanceObject& of(sn_instance* instance) { return *reinterpret_cast<InstanceObject*>(instance); }
 
 int32_t fail(const base::Status& status, sn_error* error) {
@@ -89,21 +99,39 @@ void engine_close(sn_engine* engine) { delete &of(engine); }
 
 const sn_engine_info* engine_info(sn_engine* engine) { return &of(engine).info; }
 
-int32_t can_run(sn_engine*, const sn_artefact* artefact, const sn_device* device, const sn_options*,
-                sn_verdict* verdict, sn_error* error) {
+// Whether it takes that artefact at all, and on the CPU's terms.
+const char* wrong_format(const sn_artefact* artefact, bool on_cpu) {
+  const std::string_view format = artefact == nullptr           ? kFormat
+                                  : artefact->format != nullptr ? artefact->format
+                                                                : "";
+  if (format != kFormat && format != kPreparedFormat) {
+    return "it runs ONNX models only; convert the model with 'supernova convert'";
+  }
+  if (format == kPreparedFormat && !on_cpu) {
+    return "the model was prepared for the CPU; ask with the ONNX model it was made from";
+  }
+  return nullptr;
+}
+
+int32_t can_run(sn_engine* engine, const sn_artefact* artefact, const sn_device* device,
+                const sn_options* options, sn_verdict* verdict, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
+    thread_local std::string reason;
     verdict->compatibility = SN_CAN_NOT_RUN;
-    const std::string_view format = artefact == nullptr           ? kFormat
-                                    : artefact->format != nullptr ? artefact->format
-                                                                  : "";
-    if (format != kFormat && format != kPreparedFormat) {
-      verdict->reason = "it runs ONNX models only; convert the model with 'supernova convert'";
-    } else if (device->kind != SN_DEVICE_CPU) {
-      verdict->reason = "it runs on the CPU only; ask for the device cpu";
-    } else {
-      verdict->compatibility = SN_CAN_RUN;
-      verdict->score = kScore;
+    const Options given = read_options(options);
+    const bool on_cpu = is_for_cpu(*device, given);
+    verdict->reason = wrong_format(artefact, on_cpu);
+    if (verdict->reason != nullptr) return {};
+    if (!on_cpu) {
+      const auto provider = choose_provider(*of(engine).runtime, *device, given);
+      if (!provider.ok()) {
+        reason = std::string(base::message(provider.status()));
+        verdict->reason = reason.c_str();
+        return {};
+      }
     }
+    verdict->compatibility = SN_CAN_RUN;
+    verdict->score = kScore;
     return {};
   });
 }
@@ -113,8 +141,8 @@ int32_t model_open(sn_engine* engine, const sn_artefact* artefact, const sn_opti
   return guarded(error, [&]() -> base::Status {
     const EngineObject& object = of(engine);
     const int budget = object.host != nullptr ? object.host->thread_budget : 0;
-    SN_ASSIGN(auto model,
-              Model::open(*object.runtime, *artefact, read_options(options), std::max(budget, 0)));
+    SN_ASSIGN(auto model, OpenedModel::open(*object.runtime, *artefact, read_options(options),
+                                            std::max(budget, 0)));
     *out = reinterpret_cast<sn_model*>(model.release());
     return {};
   });
@@ -123,11 +151,12 @@ int32_t model_open(sn_engine* engine, const sn_artefact* artefact, const sn_opti
 int32_t compile(sn_engine* engine, const sn_artefact* artefact, const sn_device* device,
                 const sn_options* options, const sn_sink* sink, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
-    if (device->kind != SN_DEVICE_CPU) {
+    const Options given = read_options(options);
+    if (!is_for_cpu(*device, given)) {
       return absl::UnimplementedError(
-          base::str_cat("it compiles for the CPU only, not for a device of kind ", device->kind));
+          "it compiles for the CPU only; the ONNX model is opened as it is");
     }
-    return Model::compile(*of(engine).runtime, *artefact, read_options(options), *sink);
+    return Model::compile(*of(engine).runtime, *artefact, given, *sink);
   });
 }
 
@@ -135,32 +164,69 @@ void model_close(sn_model* model) { delete &of(model); }
 
 const sn_model_info* model_info(sn_model* model) { return &of(model).info(); }
 
-int32_t instance_open(sn_model* model, const sn_device* device, const sn_options*,
+int32_t instance_open(sn_model* model, const sn_device* device, const sn_options* options,
                       sn_instance** out, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
-    if (device->kind != SN_DEVICE_CPU) {
-      return absl::FailedPreconditionError(
-          base::str_cat("it runs on the CPU only, not on a device of kind ", device->kind));
+    auto instance = std::make_unique<InstanceObject>();
+    Options given = read_options(options);
+    given.insert(of(model).options().begin(), of(model).options().end());
+    if (is_for_cpu(*device, given)) {
+      SN_ASSIGN(instance->cpu, of(model).on_cpu());
+    } else {
+      SN_ASSIGN(instance->device, of(model).on_device(*device, given));
     }
-    *out = reinterpret_cast<sn_instance*>(new InstanceObject{&of(model)});
+    *out = reinterpret_cast<sn_instance*>(instance.release());
     return {};
   });
 }
 
 void instance_close(sn_instance* instance) { delete &of(instance); }
 
+void fill_placement(InstanceObject& object, sn_verdict& verdict) {
+  object.placement.clear();
+  for (const PlacedNode& node : object.nodes) {
+    sn_node_placement& placed = object.placement.emplace_back();
+    placed.size = sizeof(placed);
+    placed.node = node.node.c_str();
+    placed.op = node.op.c_str();
+    placed.where = node.where.c_str();
+    placed.reason = node.reason.empty() ? nullptr : node.reason.c_str();
+  }
+  verdict.placement = object.placement.data();
+  verdict.placement_count = object.placement.size();
+}
+
 int32_t instance_info(sn_instance* instance, sn_verdict* verdict, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
-    // Without a placement list: every node is on the CPU, the one device there is.
+    InstanceObject& object = of(instance);
     verdict->compatibility = SN_CAN_RUN;
     verdict->score = kScore;
-    verdict->host_memory_bytes = of(instance).model->host_memory_bytes();
+    if (object.device == nullptr) {
+      verdict->host_memory_bytes = object.cpu->host_memory_bytes();
+      // On the CPU every node is where it should be; they are listed for whoever had them recorded
+      // (option session.record_ep_graph_assignment_info=1).
+      auto nodes = read_placement(object.cpu->session(), "");
+      if (nodes.ok()) object.nodes = *std::move(nodes);
+    } else {
+      verdict->host_memory_bytes = object.device->host_memory_bytes();
+      verdict->device_memory_bytes = object.device->device_memory_bytes();
+      object.nodes = object.device->placement();
+      object.reason = object.device->fallback();
+      if (!object.reason.empty()) {
+        verdict->compatibility = SN_CAN_RUN_PARTLY;
+        verdict->reason = object.reason.c_str();
+      }
+    }
+    fill_placement(object, *verdict);
     return {};
   });
 }
 
 int32_t run(sn_instance* instance, const sn_run* run, sn_error* error) {
-  return guarded(error, [&] { return of(instance).model->run(*run); });
+  return guarded(error, [&] {
+    const InstanceObject& object = of(instance);
+    return object.cpu != nullptr ? object.cpu->run(*run) : object.device->run(*run);
+  });
 }
 
 sn_engine_api make_table() {

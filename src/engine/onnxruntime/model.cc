@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "engine/onnxruntime/wrapped.h"
 
@@ -140,7 +141,8 @@ base::Result<SessionOptionsPtr> Model::session_options(const sn_artefact& artefa
 
 base::Result<std::unique_ptr<Model>> Model::open(const Runtime& runtime,
                                                  const sn_artefact& artefact,
-                                                 const Options& options, int thread_budget) {
+                                                 const Options& options, int thread_budget,
+                                                 const Configure& configure) {
   if (artefact.data == nullptr && artefact.path == nullptr) {
     return absl::InvalidArgumentError("the artefact names neither a file nor bytes");
   }
@@ -149,6 +151,7 @@ base::Result<std::unique_ptr<Model>> Model::open(const Runtime& runtime,
   }
   SN_ASSIGN(const SessionOptionsPtr session_opts,
             session_options(artefact, options, thread_budget));
+  if (configure) SN_TRY(configure(session_opts.get()));
   return open(runtime, artefact, *session_opts);
 }
 
@@ -179,16 +182,23 @@ base::Status Model::read_signature() {
   SN_ASSIGN(outputs_, read_values(*runtime_, session_.get(), "output", ort.SessionGetOutputCount,
                                   ort.SessionGetOutputName, ort.SessionGetOutputTypeInfo));
   for (ValueInfo& input : inputs_) SN_TRY(prepare_wrapped(*runtime_, input));
+  find_handed_through();
+  return {};
+}
+
+void Model::find_handed_through() {
   never_lent_ = std::make_unique<std::atomic<bool>[]>(outputs_.size());
   for (size_t i = 0; i < outputs_.size(); ++i) {
     never_lent_[i] = std::any_of(inputs_.begin(), inputs_.end(), [&](const ValueInfo& input) {
       return input.name == outputs_[i].name;
     });
   }
-  return {};
 }
 
 void Model::fill_info() {
+  symbols_.clear();
+  input_infos_.clear();
+  output_infos_.clear();
   const auto fill = [this](const ValueInfo& value) {
     auto& symbols = symbols_.emplace_back();
     for (const std::string& symbol : value.dim_names) {
@@ -244,9 +254,11 @@ bool Model::same_signature(const Model& other) const {
   return same(inputs_, other.inputs_) && same(outputs_, other.outputs_);
 }
 
-uint64_t Model::host_memory_bytes() const {
+uint64_t Model::host_memory_bytes() const { return bytes_in(*runtime_->cpu_memory); }
+
+uint64_t Model::bytes_in(const OrtMemoryInfo& memory) const {
   OrtAllocator* arena = nullptr;
-  if (!to_status(api().CreateAllocator(session_.get(), runtime_->cpu_memory, &arena)).ok()) {
+  if (!to_status(api().CreateAllocator(session_.get(), &memory, &arena)).ok()) {
     return 0;
   }
   uint64_t bytes = 0;

@@ -1,23 +1,21 @@
-// One ONNX model: its OrtSession, which all instances share (Run is thread-safe), and its
-// signature.
+// One ONNX model in one OrtSession, which instances share (Run is thread-safe), and its signature.
 #pragma once
 
 #include <supernova/engine.h>
 
 #include <atomic>
-#include <map>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "engine/onnxruntime/options.h"
 #include "engine/onnxruntime/runtime.h"
 #include "engine/onnxruntime/types.h"
 
 namespace supernova::engine::onnxruntime {
-
-using Options = std::map<std::string, std::string>;
 
 inline constexpr char kFormat[] = "onnx";
 inline constexpr char kPreparedFormat[] = "ort";
@@ -30,9 +28,15 @@ class Model {
   // intra_op_threads (default 1; 0 = `thread_budget`, which is also the most, unless it is 0),
   // graph_optimization_level (default all) and those that start with "session." or "ep.", which go
   // to the runtime as they are; others are somebody else's.
+  // `configure`, where given, has the last word on the session.
+  using Configure = std::function<base::Status(OrtSessionOptions*)>;
   static base::Result<std::unique_ptr<Model>> open(const Runtime& runtime,
                                                    const sn_artefact& artefact,
-                                                   const Options& options, int thread_budget = 0);
+                                                   const Options& options, int thread_budget = 0,
+                                                   const Configure& configure = nullptr);
+  // The signature alone, without the memory and the time that weights take: it can't run.
+  static base::Result<std::unique_ptr<Model>> open_signature(const Runtime& runtime,
+                                                             const sn_artefact& artefact);
 
   // Makes "model.ort" of an ONNX model: optimised for this machine's processors, in the runtime's
   // own format, which is opened in place. UNIMPLEMENTED where the runtime can't write it.
@@ -41,10 +45,17 @@ class Model {
 
   // Runs and delivers the response through run.on_response. An error = nothing was delivered.
   base::Status run(const sn_run& run);
+  // Runs for its own sake, on inputs of zeros, where those can be made up.
+  base::Status run_on_zeros();
+  // Gives the session's memory back; what is left is the signature.
+  void drop_session();
 
+  const OrtSession* session() const { return session_.get(); }
   const sn_model_info& info() const { return info_; }
   // Bytes the session holds for weights and as working memory; 0 = not known.
   uint64_t host_memory_bytes() const;
+  // The same of another memory that the session allocates in.
+  uint64_t bytes_in(const OrtMemoryInfo& memory) const;
   // Whether both take and give the same.
   bool same_signature(const Model& other) const;
 
@@ -57,6 +68,7 @@ class Model {
                                                    const sn_artefact& artefact,
                                                    const OrtSessionOptions& options);
   base::Status read_signature();
+  void find_handed_through();
   void fill_info();
 
   // Values on memory of their own, for runs of small tensors of the same shapes (small_run.cc).

@@ -220,7 +220,7 @@ base::Status Model::run(const sn_run& run) {
   SN_TRY(prepare_inputs(run, values));
   SN_TRY(prepare_outputs(run, values));
   base::Status status = call(values);
-  if (!status.ok() &&
+  if (!status.ok() && status.code() != absl::StatusCode::kUnavailable &&
       std::find(values.lent.begin(), values.lent.end(), true) != values.lent.end()) {
     status = call_without_lent(values);
   }

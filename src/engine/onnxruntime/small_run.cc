@@ -123,6 +123,11 @@ class Model::SmallRun {
 Model::Model() = default;
 Model::~Model() = default;
 
+void Model::drop_session() {
+  small_runs_.clear();
+  session_.reset();
+}
+
 std::unique_ptr<Model::SmallRun> Model::take_small_run(const sn_run& run) {
   std::lock_guard lock(small_mutex_);
   const auto found = std::find_if(small_runs_.rbegin(), small_runs_.rend(),

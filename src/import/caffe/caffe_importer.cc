@@ -83,7 +83,7 @@ void describe(const Net& net, const std::optional<Weights>& weights,
   size_t unused = 0;
   for (const auto& [name, layer] : weights->layers) {
     unused += std::none_of(net.layers.begin(), net.layers.end(),
-                           [&](const Layer& at) { return at.name == name; })
+                           [&name = name](const Layer& at) { return at.name == name; })
                   ? 1
                   : 0;
   }

@@ -234,7 +234,7 @@ base::Status read_layer(const TextField& field, const State& state, base::Status
 base::Status apply_shapes(const InputShapes& shapes, Net& net) {
   for (const auto& [name, shape] : shapes) {
     const auto input = std::find_if(net.inputs.begin(), net.inputs.end(),
-                                    [&](const NetInput& at) { return at.name == name; });
+                                    [&name = name](const NetInput& at) { return at.name == name; });
     if (input == net.inputs.end()) {
       return absl::InvalidArgumentError(
           base::str_cat("a shape is given for '", name, "', which is no input of the net"));

@@ -5,7 +5,6 @@
 
 #include "import/caffe/net.h"
 #include "import/wire/wire.h"
-#include "tensor/half.h"
 
 namespace supernova::import::caffe {
 namespace {
@@ -112,17 +111,6 @@ std::shared_ptr<std::string> floats_of_doubles(std::string_view bytes) {
   return out;
 }
 
-std::shared_ptr<std::string> floats_of_halves(std::string_view bytes) {
-  auto out = std::make_shared<std::string>(bytes.size() * 2, '\0');
-  for (size_t i = 0; i < bytes.size() / 2; ++i) {
-    uint16_t half = 0;
-    std::memcpy(&half, bytes.data() + 2 * i, 2);
-    const float value = tensor::half_to_float(half);
-    std::memcpy(out->data() + 4 * i, &value, 4);
-  }
-  return out;
-}
-
 struct BlobParts {
   std::vector<int64_t> shape;
   bool has_shape = false;
@@ -187,6 +175,7 @@ base::Result<BlobParts> read_parts(Place place) {
 base::Result<graph::Constant> make_constant(BlobParts& parts,
                                             const std::shared_ptr<const void>& owner) {
   std::string_view bytes;
+  auto type = tensor::DataType::kFp32;
   std::shared_ptr<const void> keeper = owner;
   std::shared_ptr<std::string> made = parts.floats.gathered();
   if (parts.doubles.any()) {
@@ -194,7 +183,7 @@ base::Result<graph::Constant> make_constant(BlobParts& parts,
   } else if (!parts.floats.any() && !parts.raw.empty()) {
     bytes = parts.raw;
     if (parts.raw_type == kDouble) made = floats_of_doubles(parts.raw);
-    if (parts.raw_type == kFloat16) made = floats_of_halves(parts.raw);
+    if (parts.raw_type == kFloat16) type = tensor::DataType::kFp16;
     if (parts.raw_type > kFloat16) {
       return absl::UnimplementedError("its numbers are of an integer type, which is not taken");
     }
@@ -209,10 +198,11 @@ base::Result<graph::Constant> make_constant(BlobParts& parts,
   if (!parts.has_shape && parts.has_old_shape) {
     shape.assign(parts.old_shape.begin(), parts.old_shape.end());
   } else if (!parts.has_shape) {
-    shape = {static_cast<int64_t>(bytes.size() / 4)};
+    shape = {static_cast<int64_t>(bytes.size() / tensor::element_size(type))};
   }
-  return graph::Constant::checked(tensor::DataType::kFp32, std::move(shape), bytes,
-                                  std::move(keeper));
+  SN_ASSIGN(const graph::Constant stored,
+            graph::Constant::checked(type, std::move(shape), bytes, std::move(keeper)));
+  return type == tensor::DataType::kFp16 ? stored.widened() : stored;
 }
 
 struct LayerParts {

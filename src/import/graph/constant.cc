@@ -1,5 +1,6 @@
 #include "import/graph/constant.h"
 
+#include "import/graph/deferred.h"
 #include "tensor/half.h"
 #include "tensor/shape.h"
 
@@ -7,6 +8,9 @@ namespace supernova::import::graph {
 namespace {
 
 using tensor::DataType;
+
+// Smaller content is made at once: shapes and scales are looked at many times.
+constexpr int64_t kDeferFrom = int64_t{1} << 14U;
 
 template <typename T, typename To>
 std::vector<To> converted(const Constant& constant) {
@@ -40,7 +44,7 @@ std::vector<To> whole_numbers(const Constant& constant) {
 }
 
 template <typename Convert>
-std::vector<double> halves(const Constant& constant, Convert convert) {
+std::vector<double> widened_halves(const Constant& constant, Convert convert) {
   std::vector<double> out;
   out.reserve(static_cast<size_t>(constant.count()));
   for (const uint16_t half : constant.values<uint16_t>()) out.push_back(convert(half));
@@ -93,9 +97,9 @@ std::vector<int64_t> Constant::integers() const { return whole_numbers<int64_t>(
 std::vector<double> Constant::numbers() const {
   switch (type_) {
     case DataType::kFp16:
-      return halves(*this, tensor::half_to_float);
+      return widened_halves(*this, tensor::half_to_float);
     case DataType::kBf16:
-      return halves(*this, tensor::bfloat_to_float);
+      return widened_halves(*this, tensor::bfloat_to_float);
     case DataType::kFp32:
       return converted<float, double>(*this);
     case DataType::kFp64:
@@ -106,8 +110,69 @@ std::vector<double> Constant::numbers() const {
 }
 
 Constant Constant::reshaped(std::vector<int64_t> shape) const {
+  if (const auto stored = halves()) return stored->reshaped(std::move(shape)).widened();
   Constant out = *this;
   out.shape_ = std::move(shape);
+  return out;
+}
+
+Constant Constant::from_deferred(DataType type, std::vector<int64_t> shape, Deferred content) {
+  Constant out(type, std::move(shape), {}, nullptr);
+  if (out.count() >= kDeferFrom) {
+    out.deferred_ = std::make_shared<const Deferred>(std::move(content));
+    return out;
+  }
+  const auto made = std::make_shared<std::string>(content.byte_size(), '\0');
+  content.write(made->data());
+  out.bytes_ = *made;
+  out.owner_ = made;
+  return out;
+}
+
+Constant Constant::rearranged(const Constant& from, std::vector<int64_t> shape,
+                              std::vector<int64_t> strides, int64_t start) {
+  // Halves stay halves: widened last.
+  if (const auto stored = from.halves()) {
+    return rearranged(*stored, std::move(shape), std::move(strides), start).widened();
+  }
+  // One step at most waits to be done, whatever a file makes of its weights.
+  Constant source = from;
+  if (from.is_deferred()) {
+    const auto made = std::make_shared<const std::string>(from.copy());
+    source = Constant(from.type(), from.shape(), *made, made);
+  }
+  Deferred content(std::move(source), shape, std::move(strides), start);
+  return from_deferred(from.type(), std::move(shape), std::move(content));
+}
+
+Constant Constant::widened() const {
+  return from_deferred(DataType::kFp32, shape_, Deferred(*this));
+}
+
+std::optional<Constant> Constant::halves() const {
+  if (deferred_ == nullptr || !deferred_->widens()) return std::nullopt;
+  return deferred_->from();
+}
+
+size_t Constant::byte_size() const {
+  return deferred_ != nullptr ? deferred_->byte_size() : bytes_.size();
+}
+
+std::string_view Constant::bytes() const {
+  return deferred_ != nullptr ? deferred_->bytes() : bytes_;
+}
+
+void Constant::write(char* out) const {
+  if (deferred_ != nullptr) {
+    deferred_->write(out);
+  } else if (!bytes_.empty()) {
+    std::memcpy(out, bytes_.data(), bytes_.size());
+  }
+}
+
+std::string Constant::copy() const {
+  std::string out(byte_size(), '\0');
+  write(out.data());
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 
+#include "import/graph/deferred.h"
 #include "import/graph/fold.h"
 #include "import/graph/infer.h"
 
@@ -37,54 +38,6 @@ Constant from_bytes(DataType type, Sizes shape, std::string bytes) {
   return Constant(type, std::move(shape), view, std::move(owner));
 }
 
-// Calls use(offset) for every element of `shape` in order; offsets walk by `strides` from `start`.
-template <typename Use>
-void walk(const Sizes& shape, const Sizes& strides, int64_t start, Use use) {
-  int64_t count = 1;
-  for (const int64_t size : shape) count *= size;
-  Sizes at(shape.size(), 0);
-  int64_t offset = start;
-  for (int64_t i = 0; i < count; ++i) {
-    use(offset);
-    for (size_t axis = shape.size(); axis > 0; --axis) {
-      offset += strides[axis - 1];
-      if (++at[axis - 1] < shape[axis - 1]) break;
-      offset -= strides[axis - 1] * shape[axis - 1];
-      at[axis - 1] = 0;
-    }
-  }
-}
-
-Constant strided(const Constant& from, Sizes shape, const Sizes& strides, int64_t start) {
-  const size_t size = tensor::element_size(from.type());
-  std::string out;
-  int64_t count = 1;
-  for (const int64_t extent : shape) count *= extent;
-  out.resize(static_cast<size_t>(count) * size);
-  char* to = out.data();
-  const char* base = from.bytes().data();
-  auto copy = [&](auto width) {
-    walk(shape, strides, start, [&](int64_t offset) {
-      std::memcpy(to, base + offset * static_cast<int64_t>(width), width);
-      to += width;
-    });
-  };
-  switch (size) {
-    case 1:
-      copy(std::integral_constant<size_t, 1>());
-      break;
-    case 2:
-      copy(std::integral_constant<size_t, 2>());
-      break;
-    case 4:
-      copy(std::integral_constant<size_t, 4>());
-      break;
-    default:
-      copy(std::integral_constant<size_t, 8>());
-  }
-  return from_bytes(from.type(), std::move(shape), std::move(out));
-}
-
 std::optional<Constant> transposed(const Node& node, const Sizes& shape) {
   const Constant& x = in(node, 0);
   Sizes order;
@@ -93,7 +46,7 @@ std::optional<Constant> transposed(const Node& node, const Sizes& shape) {
   const Sizes from = strides_of(x.shape());
   Sizes strides;
   for (const int64_t axis : order) strides.push_back(from[static_cast<size_t>(axis)]);
-  return strided(x, shape, strides, 0);
+  return Constant::rearranged(x, shape, strides, 0);
 }
 
 std::optional<Constant> expanded(const Node& node, const Sizes& shape) {
@@ -104,7 +57,7 @@ std::optional<Constant> expanded(const Node& node, const Sizes& shape) {
   for (size_t i = 0; i < from.size(); ++i) {
     if (x.shape()[i] != 1) strides[i + offset] = from[i];
   }
-  return strided(x, shape, strides, 0);
+  return Constant::rearranged(x, shape, strides, 0);
 }
 
 std::optional<Constant> sliced(const Node& node, const Sizes& shape) {
@@ -132,7 +85,7 @@ std::optional<Constant> sliced(const Node& node, const Sizes& shape) {
     start += first * from[axis];
     if (shape[axis] > 1) strides[axis] = from[axis] * steps[i];
   }
-  return strided(x, shape, strides, start);
+  return Constant::rearranged(x, shape, strides, start);
 }
 
 std::optional<Constant> concatenated(const Node& node, const Sizes& shape) {
@@ -164,7 +117,7 @@ std::optional<Constant> gathered(const Node& node, const Sizes& shape) {
   }
   const int64_t size = x.shape()[static_cast<size_t>(axis)];
   if (size == 0) return std::nullopt;
-  const size_t block = x.bytes().size() / outer / static_cast<size_t>(size);
+  const size_t block = x.byte_size() / outer / static_cast<size_t>(size);
   std::string out;
   const Sizes indices = in(node, 1).integers();
   for (size_t i = 0; i < outer; ++i) {
@@ -215,6 +168,7 @@ std::optional<Constant> cast(const Constant& x, DataType type, const Sizes& shap
   if (x.type() == type) return x;
   switch (type) {
     case DataType::kFp32:
+      if (x.type() == DataType::kFp16) return x.widened();
       return cast_to<float>(x, type, shape);
     case DataType::kFp64:
       return cast_to<double>(x, type, shape);
@@ -387,7 +341,7 @@ std::optional<Constant> filled(const Node& node, const Sizes& shape) {
   const Constant* value = attribute != nullptr ? std::get_if<Constant>(attribute) : nullptr;
   const Constant one = value != nullptr ? *value : Constant::floats({1}, {0.0F});
   if (one.count() != 1 || one.type() == DataType::kBytes) return std::nullopt;
-  return strided(one, shape, Sizes(shape.size(), 0), 0);
+  return Constant::rearranged(one, shape, Sizes(shape.size(), 0), 0);
 }
 
 std::optional<Constant> ranged(const Node& node, const Sizes& shape) {
@@ -407,8 +361,9 @@ std::optional<Constant> selected(const Node& node, const Sizes& shape) {
   const std::string_view condition = in(node, 0).bytes();
   walk(shape, operand_strides(in(node, 0), shape), 0,
        [&](int64_t offset) { flags.push_back(condition[static_cast<size_t>(offset)] != 0); });
-  const Constant a = strided(yes, shape, operand_strides(yes, shape), 0);
-  const Constant b = strided(in(node, 2), shape, operand_strides(in(node, 2), shape), 0);
+  const Constant a = Constant::rearranged(yes, shape, operand_strides(yes, shape), 0);
+  const Constant b =
+      Constant::rearranged(in(node, 2), shape, operand_strides(in(node, 2), shape), 0);
   std::string out(a.bytes());
   for (size_t i = 0; i < flags.size(); ++i) {
     if (!flags[i]) std::memcpy(out.data() + i * size, b.bytes().data() + i * size, size);

@@ -6,6 +6,7 @@
 
 #include "import/graph/infer.h"
 #include "import/graph/rebuild.h"
+#include "import/onnx/schema.h"
 
 namespace supernova::import::graph {
 namespace {
@@ -57,7 +58,7 @@ constexpr size_t kMaxCompared = 256;
 std::string value_key(const Value* value) {
   if (value == nullptr) return "-";
   if (value->constant && value->producer == nullptr &&
-      value->constant->bytes().size() <= kMaxCompared &&
+      value->constant->byte_size() <= kMaxCompared &&
       value->type.data_type != tensor::DataType::kBytes) {
     const Constant& content = *value->constant;
     return base::str_cat("c", static_cast<int>(content.type()), "[",
@@ -187,6 +188,30 @@ void release_unused(Model& model) {
   }
 }
 
+void keep_halves(Model& model) {
+  std::vector<Value*> widened;
+  for (Value& value : model.values()) {
+    if (value.constant && value.constant->halves()) widened.push_back(&value);
+  }
+  std::deque<Node> casts;
+  for (Value* value : widened) {
+    Value* halves = model.new_value(value->name.empty() ? "" : value->name + "/half");
+    halves->constant = value->constant->halves();
+    halves->type = Type::of(tensor::DataType::kFp16, value->type.dims);
+    Node& cast = casts.emplace_back();
+    cast.op = "Cast";
+    cast.source = value->name;
+    cast.inputs = {halves};
+    cast.outputs = {value};
+    cast.attributes = {{"to", onnx::element_type_of(tensor::DataType::kFp32)}};
+    value->constant.reset();
+  }
+  for (auto cast = casts.rbegin(); cast != casts.rend(); ++cast) {
+    model.graph.nodes.push_front(std::move(*cast));
+  }
+  link_producers(model.graph);
+}
+
 void remove_unused(Model& model) { remove_unused_in(model.graph); }
 
 void merge_equal(Model& model) {
@@ -206,6 +231,7 @@ void optimise(Model& model) {
   cancel_transposes(model);
   merge_equal(model);
   release_unused(model);
+  keep_halves(model);
   name_all(model);
 }
 

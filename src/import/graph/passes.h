@@ -9,6 +9,9 @@
 
 namespace supernova::import::graph {
 
+// Large constants that were widened from FP16 become FP16 behind a Cast, half as large in the file;
+// the runtime widens them when it opens the model. Last of what changes the graph.
+void keep_halves(Model& model);
 // Removes nodes and constants that no output needs. Inputs of the graph stay.
 void remove_unused(Model& model);
 // Lets go of the content of constants that no node reads: copies in another layout or type are as

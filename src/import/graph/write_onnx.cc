@@ -41,34 +41,36 @@ std::string tensor_head(const Constant& content, std::string_view name) {
   return out;
 }
 
-// The file as pieces: made text, and weights where they lie.
+// The file as pieces: made text, and weights where they lie or to be made.
 class Pieces {
  public:
   std::string& text() {
-    if (pieces_.empty() || pieces_.back().is_view) pieces_.emplace_back();
+    if (pieces_.empty() || pieces_.back().constant != nullptr) pieces_.emplace_back();
     return pieces_.back().text;
   }
-  void view(std::string_view bytes) { pieces_.push_back({{}, bytes, true}); }
+  void content(const Constant& constant) { pieces_.push_back({{}, &constant}); }
   uint64_t size() const {
     uint64_t out = 0;
-    for (const Piece& piece : pieces_) out += piece.bytes().size();
+    for (const Piece& piece : pieces_) out += piece.size();
     return out;
   }
   // `to` has room for size() bytes.
   void copy_to(std::byte* to) const {
     for (const Piece& piece : pieces_) {
-      const std::string_view bytes = piece.bytes();
-      if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
-      to += bytes.size();
+      if (piece.constant != nullptr) {
+        piece.constant->write(reinterpret_cast<char*>(to));
+      } else {
+        std::memcpy(to, piece.text.data(), piece.text.size());
+      }
+      to += piece.size();
     }
   }
 
  private:
   struct Piece {
     std::string text;
-    std::string_view shared;
-    bool is_view = false;
-    std::string_view bytes() const { return is_view ? shared : std::string_view(text); }
+    const Constant* constant = nullptr;
+    size_t size() const { return constant != nullptr ? constant->byte_size() : text.size(); }
   };
   std::vector<Piece> pieces_;
 };
@@ -83,15 +85,15 @@ void append_initializer(Pieces& out, const Value& value) {
   const Constant& content = *value.constant;
   std::string head = tensor_head(content, value.name);
   if (content.type() != DataType::kBytes) {
-    append_key(head, tensor_field::kRawData, content.bytes().size());
+    append_key(head, tensor_field::kRawData, content.byte_size());
   }
-  append_key(out.text(), onnx::graph::kInitializer, head.size() + content.bytes().size());
+  append_key(out.text(), onnx::graph::kInitializer, head.size() + content.byte_size());
   out.text() += head;
   constexpr size_t kCopyBelow = 1024;
-  if (content.bytes().size() < kCopyBelow) {
+  if (content.byte_size() < kCopyBelow) {
     out.text() += content.bytes();
   } else {
-    out.view(content.bytes());
+    out.content(content);
   }
 }
 

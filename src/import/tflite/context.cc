@@ -391,7 +391,7 @@ Value* activated(Builder& b, Value* x, Activation activation) {
 
 std::pair<int64_t, int64_t> clamped_range(const TensorDef& def, Activation activation) {
   const auto [lowest, highest] = stored_range(def);
-  const auto as_stored = [&](double value) {
+  const auto as_stored = [&def, lowest = lowest, highest = highest](double value) {
     const double number =
         std::round(value / first_scale(def)) + static_cast<double>(first_zero_point(def));
     return static_cast<int64_t>(

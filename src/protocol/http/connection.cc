@@ -143,6 +143,7 @@ void Connection::pump_again() {
 
 void Connection::dispatch() {
   state_ = State::kHandling;
+  worker_->request_begins();
   deadline_ = Clock::time_point::max();  // the handler has deadlines of its own
   sweeps_handling_ = 0;
   may_look_ = true;
@@ -212,6 +213,8 @@ void Connection::made_progress(size_t bytes) {
 
 void Connection::look_at_time(Clock::time_point now) {
   if (state_ == State::kHandling && ++sweeps_handling_ > 1) look_for_disconnect();
+  // What has come meanwhile counts as progress.
+  if (state_ == State::kBody) stream_.gather(1);
   if (now < deadline_) {
     const bool waits_long = deadline_ - now <= worker_->options().idle_timeout - kAwakeFor;
     if (is_between_requests() && waits_long) forget_head();
@@ -243,6 +246,7 @@ void Connection::close_if_idle() {
 void Connection::close() {
   if (state_ == State::kClosed) return;
   const bool is_handling = state_ == State::kHandling;
+  if (is_handling) worker_->request_ends();
   state_ = State::kClosed;
   ++epoch_;
   if (cancellation_) cancellation_->cancel();

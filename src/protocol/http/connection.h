@@ -91,6 +91,7 @@ class Connection final : public EventLoop::Watcher,
   void begin_chunked_body();
   void begin_sized_body();
   bool receive_body();
+  void wait_for_body();
   void end_body();
   void answer_expectation();
   void refuse_body(Refusal refusal);

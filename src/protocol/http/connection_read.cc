@@ -12,6 +12,9 @@ namespace beast_http = boost::beast::http;
 
 constexpr size_t kReadSize = BlockPool::kBlockSize;
 constexpr size_t kLeastRead = 1024;
+// Of a body, what is worth waiting for in one piece; and the most that the kernel is to keep.
+constexpr uint64_t kLeastGathered = 64 * 1024;
+constexpr uint64_t kMostGathered = 1024 * 1024;
 // Longer heads are read anew each time.
 constexpr size_t kMaxHeadText = 2048;
 
@@ -216,14 +219,20 @@ bool Connection::receive_body() {
       std::memcpy(room.data(), input_.data().data(), size);
       input_.consume(size);
     } else {
-      if (!stream_.may_read()) return false;
+      if (!stream_.may_read()) {
+        wait_for_body();
+        return false;
+      }
       if (reads_left_ == 0) {
         pump_again();
         return false;
       }
       --reads_left_;
       const Stream::Transfer transfer = stream_.read_some(room);
-      if (transfer.outcome == Outcome::kWait) return false;
+      if (transfer.outcome == Outcome::kWait) {
+        wait_for_body();
+        return false;
+      }
       if (transfer.outcome != Outcome::kDone) {
         read_failed(transfer.outcome);
         return true;
@@ -237,6 +246,14 @@ bool Connection::receive_body() {
       return true;
     }
   }
+}
+
+// While other requests are served, each piece of a body that wakes this thread may take the
+// processor from them: then the kernel gathers it. Otherwise it is received while it comes.
+void Connection::wait_for_body() {
+  const uint64_t left = framing_.length - body_received_;
+  const bool gathers = left >= kLeastGathered && worker_->serves();
+  stream_.gather(gathers ? std::min(left, kMostGathered) : 1);
 }
 
 bool Connection::parse_coded_body() {
@@ -276,6 +293,7 @@ void Connection::end_body() {
     return refuse_body(refusal);
   }
   received_ = body_.take();
+  stream_.gather(1);
   dispatch();
 }
 

@@ -17,11 +17,13 @@ void Connection::fail(HttpResponse response) {
   ++epoch_;
   keep_alive_ = false;
   linger_ = true;
+  stream_.gather(1);
   body_.clear();
   write_response(std::move(response));
 }
 
 void Connection::write_response(HttpResponse response) {
+  if (state_ == State::kHandling) worker_->request_ends();
   state_ = State::kCoding;
   deadline_ = Clock::time_point::max();
   keep_alive_ = keep_alive_ && !response.close && !worker_->draining();

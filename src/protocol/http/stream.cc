@@ -88,6 +88,15 @@ Stream::Transfer Stream::read_some(std::span<std::byte> room) {
   return {Outcome::kWait, 0};
 }
 
+void Stream::gather(size_t bytes) {
+  const int wanted = static_cast<int>(bytes);
+  if (wanted == gathered_ || session_ != nullptr) return;
+  // The kernel makes room for as many, and where they are there already, tells so at once.
+  if (::setsockopt(socket_.descriptor(), SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof(wanted)) == 0) {
+    gathered_ = wanted;
+  }
+}
+
 Stream::Transfer Stream::read_tls(std::span<std::byte> room) {
   const auto [result, size] = session_->read(room.data(), room.size());
   const Outcome outcome = from_tls(result);

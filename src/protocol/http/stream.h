@@ -64,6 +64,10 @@ class Stream {
   Outcome handshake();
 
   Transfer read_some(std::span<std::byte> room);
+  // The event loop is to hear of input when so many bytes are there, or when the other side closes
+  // or the kernel's memory is short. 1 = of any, as at first. Reads are not bound by it. Plain
+  // sockets only: one with TLS hears of everything.
+  void gather(size_t bytes);
   Transfer write_some(std::span<const iovec> pieces);
   // Whether the client has sent something or gone away, without reading it.
   Sight peek() const;
@@ -81,6 +85,7 @@ class Stream {
 
   Socket socket_;
   std::unique_ptr<tls::Session> session_;
+  int gathered_ = 1;
   bool first_byte_seen_ = false;
   bool may_read_ = false;
   bool wants_output_ = false;

@@ -61,6 +61,11 @@ class Worker : public std::enable_shared_from_this<Worker> {
   BlockPool& blocks() { return blocks_; }
   bool on_thread() { return loop_.on_thread(); }
 
+  // Requests that the handler has. Whether there are any.
+  void request_begins() { ++serving_; }
+  void request_ends() { --serving_; }
+  bool serves() const { return serving_ > 0; }
+
   void remove(const std::shared_ptr<Connection>& connection);
   // Each is logged for debugging; the rest of the world hears of them now and then.
   void report_failed_handshake(const std::string& peer, std::string_view reason);
@@ -80,6 +85,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   // Timeouts are looked at now and then: a timer per request would cost too much.
   bool sweep_scheduled_ = false;
   bool ended_ = false;
+  size_t serving_ = 0;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::atomic<size_t> open_connections_{0};
   std::atomic<size_t> refused_{0};

@@ -1,12 +1,15 @@
 #include "protocol/metrics/exposition.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <limits>
 
 #include "protocol/metrics/cache_metrics.h"
 #include "protocol/metrics/latency_window.h"
 #include "protocol/metrics/model_metrics.h"
+#include "protocol/metrics/worker_metrics.h"
 
 namespace supernova::protocol::metrics {
 namespace {
@@ -23,6 +26,33 @@ TEST(Exposition, WritesTheTextFormat) {
             "# HELP a_total What a is\n# TYPE a_total counter\na_total 18446744073709551615\n"
             "a_total{x=\"1\",y=\"a\\\\b\\\"c\\nd\"} 0.25\n"
             "# HELP b B\n# TYPE b summary\nb{quantile=\"0.5\"} NaN\nb_sum{x=\"1\"} +Inf\n");
+}
+
+TEST(WorkerMetrics, SayWhatTheWorkersDo) {
+  using testing::AllOf;
+  using testing::HasSubstr;
+  using testing::Not;
+  const auto worker = std::make_shared<engine::worker::WorkerRecord>("vendor@cpu");
+  worker->set_state(engine::worker::WorkerState::kReady);
+  worker->set_pid(::getpid());
+  worker->count_restart();
+  worker->count_end(engine::worker::EndCause::kOutOfMemory);
+  worker->count_retried_run();
+  Exposition out;
+  write_worker_metrics({worker}, out);
+  EXPECT_THAT(
+      out.take(),
+      AllOf(HasSubstr("supernova_worker_state{worker=\"vendor@cpu\",state=\"ready\"} 1\n"),
+            HasSubstr("supernova_worker_state{worker=\"vendor@cpu\",state=\"waiting\"} 0\n"),
+            HasSubstr("supernova_worker_restarts_total{worker=\"vendor@cpu\"} 1\n"),
+            HasSubstr("ends_total{worker=\"vendor@cpu\",cause=\"out_of_memory\"} 1\n"),
+            HasSubstr("ends_total{worker=\"vendor@cpu\",cause=\"crashed\"} 0\n"),
+            HasSubstr("supernova_worker_retried_runs_total{worker=\"vendor@cpu\"} 1\n"),
+            HasSubstr("memory_bytes{worker=\"vendor@cpu\",role=\"active\"} "),
+            Not(HasSubstr("role=\"active\"} 0\n")), Not(HasSubstr("spare"))));
+  Exposition none;
+  write_worker_metrics({}, none);
+  EXPECT_EQ(none.take(), "");
 }
 
 TEST(Exposition, LabelNamesAreMadeLegal) {

@@ -44,7 +44,7 @@ ModelSample sample_of(const model::VersionHandle& version) {
     sample.queued = version->scheduler().queued();
   }
   sample.labels = model_labels(version->name(), version->version(), tags);
-  sample.ready = state == VersionState::kReady;
+  sample.ready = state == VersionState::kReady && version->health().ok();
   return sample;
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-namespace supernova::compile {
+namespace supernova::base {
 
 class File {
  public:
@@ -29,14 +29,14 @@ class File {
 };
 
 // What the last system call says went wrong, with `what` in front.
-base::Status system_error(std::string_view what);
-base::Status system_error(std::string_view what, int error);
+Status system_error(std::string_view what);
+Status system_error(std::string_view what, int error);
 
-base::Status write_all(int file, std::span<const std::byte> bytes);
-base::Status write_all(int file, std::string_view text);
+Status write_all(int file, std::span<const std::byte> bytes);
+Status write_all(int file, std::string_view text);
 // Fewer bytes than `bytes` has: the file ends before. An error otherwise.
-base::Result<size_t> read_at(int file, uint64_t offset, std::span<std::byte> bytes);
+Result<size_t> read_at(int file, uint64_t offset, std::span<std::byte> bytes);
 // From the descriptor's place to its end; refuses more than `limit` bytes.
-base::Result<std::string> read_all(int file, size_t limit);
+Result<std::string> read_all(int file, size_t limit);
 
-}  // namespace supernova::compile
+}  // namespace supernova::base

@@ -1,20 +1,20 @@
-#include "compile/file.h"
+#include "base/file.h"
 
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-namespace supernova::compile {
+namespace supernova::base {
 
 void File::close() {
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
-base::Status system_error(std::string_view what) { return system_error(what, errno); }
+Status system_error(std::string_view what) { return system_error(what, errno); }
 
-base::Status system_error(std::string_view what, int error) {
-  const std::string message = base::str_cat(what, ": ", std::strerror(error));
+Status system_error(std::string_view what, int error) {
+  const std::string message = str_cat(what, ": ", std::strerror(error));
   switch (error) {
     case ENOENT:
       return absl::NotFoundError(message);
@@ -34,7 +34,7 @@ base::Status system_error(std::string_view what, int error) {
   }
 }
 
-base::Status write_all(int file, std::span<const std::byte> bytes) {
+Status write_all(int file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
@@ -44,11 +44,11 @@ base::Status write_all(int file, std::span<const std::byte> bytes) {
   return {};
 }
 
-base::Status write_all(int file, std::string_view text) {
+Status write_all(int file, std::string_view text) {
   return write_all(file, std::as_bytes(std::span(text.data(), text.size())));
 }
 
-base::Result<size_t> read_at(int file, uint64_t offset, std::span<std::byte> bytes) {
+Result<size_t> read_at(int file, uint64_t offset, std::span<std::byte> bytes) {
   size_t at = 0;
   while (at < bytes.size()) {
     const ssize_t got =
@@ -61,7 +61,7 @@ base::Result<size_t> read_at(int file, uint64_t offset, std::span<std::byte> byt
   return at;
 }
 
-base::Result<std::string> read_all(int file, size_t limit) {
+Result<std::string> read_all(int file, size_t limit) {
   std::string text;
   char piece[1 << 16];
   while (true) {
@@ -70,10 +70,10 @@ base::Result<std::string> read_all(int file, size_t limit) {
     if (got < 0) return system_error("can't be read");
     if (got == 0) return text;
     if (text.size() + static_cast<size_t>(got) > limit) {
-      return absl::OutOfRangeError(base::str_cat("has more than ", limit, " bytes"));
+      return absl::OutOfRangeError(str_cat("has more than ", limit, " bytes"));
     }
     text.append(piece, static_cast<size_t>(got));
   }
 }
 
-}  // namespace supernova::compile
+}  // namespace supernova::base

@@ -1,10 +1,10 @@
-#include "support/tflite_builder.h"
+#include "conformance/tflite_builder.h"
 
 #include <algorithm>
 
 #include "tensor/tflite/builtin_names.h"
 
-namespace supernova::test {
+namespace supernova::conformance {
 namespace {
 
 void align(std::string& out, size_t to) {
@@ -187,10 +187,10 @@ FlatTable TfModel::root() const {
       .number(0, uint32_t{3})
       .tables(1, codes_)
       .tables(2, graphs)
-      .text(3, "made by a test")
+      .text(3, "supernova conformance")
       .tables(4, buffers_);
 }
 
 std::string TfModel::file() const { return root().file("TFL3"); }
 
-}  // namespace supernova::test
+}  // namespace supernova::conformance

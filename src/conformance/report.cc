@@ -1,0 +1,128 @@
+#include "conformance/report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json_writer.h"
+#include "base/text.h"
+
+namespace supernova::conformance {
+namespace {
+
+constexpr Outcome kOutcomes[] = {Outcome::kPassed, Outcome::kFellBack, Outcome::kRefused,
+                                 Outcome::kSkipped, Outcome::kFailed};
+
+std::vector<std::string> groups_of(const Report& report) {
+  std::vector<std::string> groups;
+  for (const CaseResult& result : report.results) {
+    if (std::find(groups.begin(), groups.end(), result.group) == groups.end()) {
+      groups.push_back(result.group);
+    }
+  }
+  return groups;
+}
+
+std::string padded(std::string text, size_t width) {
+  text.resize(std::max(width, text.size()), ' ');
+  return text;
+}
+
+std::string row(const std::string& name, const std::vector<std::string>& cells) {
+  std::string line = padded(name, 14);
+  for (const std::string& cell : cells) line += padded("  " + cell, 12);
+  while (line.back() == ' ') line.pop_back();
+  return line + "\n";
+}
+
+std::string row(const Report& report, const std::string& name, std::string_view group) {
+  std::vector<std::string> cells;
+  for (const Outcome outcome : kOutcomes) {
+    const size_t count = report.count(outcome, group);
+    cells.push_back(count == 0 ? "-" : std::to_string(count));
+  }
+  return row(name, cells);
+}
+
+void member(std::string& out, std::string_view name, std::string_view value) {
+  if (out.back() != '{') out += ',';
+  base::append_json_string(out, name);
+  out += ':';
+  base::append_json_string(out, value);
+}
+
+}  // namespace
+
+size_t Report::count(Outcome outcome, std::string_view group) const {
+  return static_cast<size_t>(
+      std::count_if(results.begin(), results.end(), [&](const CaseResult& result) {
+        return result.outcome == outcome && (group.empty() || result.group == group);
+      }));
+}
+
+bool Report::ok() const { return count(Outcome::kFailed) == 0 && count(Outcome::kPassed) > 0; }
+
+std::string to_text(const Report& report) {
+  const std::string& model = report.device.model;
+  std::string out = base::str_cat(
+      "engine ", report.engine, " ", report.engine_version, " (", report.isolation, ") on ",
+      report.device.id, model.empty() ? "" : base::str_cat(" (", model, ")"),
+      report.device.driver.empty()
+          ? ""
+          : base::str_cat(", driver ", report.device.driver, " ", report.device.driver_version),
+      "\n\n");
+  std::vector<std::string> names;
+  for (const Outcome outcome : kOutcomes) names.emplace_back(outcome_name(outcome));
+  out += row("", names);
+  for (const std::string& group : groups_of(report)) out += row(report, group, group);
+  out += row(report, "all", "");
+  for (const Outcome outcome : {Outcome::kFailed, Outcome::kRefused, Outcome::kFellBack}) {
+    if (report.count(outcome) == 0) continue;
+    out += base::str_cat("\n", outcome_name(outcome), ":\n");
+    for (const CaseResult& result : report.results) {
+      if (result.outcome != outcome) continue;
+      out += base::str_cat("  ", result.group, ": ", result.name, ": ", result.detail, "\n");
+    }
+  }
+  return out;
+}
+
+std::string to_json(const Report& report) {
+  std::string out = "{";
+  member(out, "program_version", report.program_version);
+  member(out, "date", report.date);
+  member(out, "engine", report.engine);
+  member(out, "engine_version", report.engine_version);
+  member(out, "isolation", report.isolation);
+  member(out, "processor", report.processor);
+  out += ",\"options\":{";
+  for (const auto& [key, value] : report.options) member(out, key, value);
+  out += "},\"device\":{";
+  member(out, "id", report.device.id);
+  member(out, "kind", report.device.kind);
+  member(out, "model", report.device.model);
+  member(out, "driver", report.device.driver);
+  member(out, "driver_version", report.device.driver_version);
+  out += "},\"counts\":{";
+  for (const Outcome outcome : kOutcomes) {
+    if (out.back() != '{') out += ',';
+    base::append_json_string(out, outcome_name(outcome));
+    out += ':';
+    base::append_json_number(out, static_cast<uint64_t>(report.count(outcome)));
+  }
+  out += "},\"cases\":[";
+  for (const CaseResult& result : report.results) {
+    out += out.back() == '[' ? "\n{" : ",\n{";
+    member(out, "group", result.group);
+    member(out, "name", result.name);
+    member(out, "outcome", outcome_name(result.outcome));
+    if (!result.detail.empty()) member(out, "detail", result.detail);
+    if (std::isfinite(result.difference)) {
+      out += ",\"difference\":";
+      base::append_json_number(out, result.difference);
+    }
+    out += '}';
+  }
+  return out + "\n]}\n";
+}
+
+}  // namespace supernova::conformance

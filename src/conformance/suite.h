@@ -1,0 +1,50 @@
+// The engine suite: what every engine must do on every device, run on this machine's hardware. It
+// speaks to engines through engine.h only and makes its models itself, so that a report from
+// anywhere means the same. Not thread-safe; runs for minutes on slow devices.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace supernova::conformance {
+
+enum class Outcome {
+  kPassed,    // right, and all of it on the device
+  kFellBack,  // right, but not all of it on the device: `detail` names what was not
+  kRefused,   // a clear error instead of a result, which an engine may give
+  kSkipped,   // the engine takes no model of this case's kind
+  kFailed     // wrong, lost, or not in time
+};
+std::string_view outcome_name(Outcome outcome);  // "passed", "fell back", ...
+
+struct CaseResult {
+  std::string group;  // "operators"
+  std::string name;   // "Conv 3x3, stride 2"
+  Outcome outcome = Outcome::kFailed;
+  std::string detail;
+  double difference = 0;  // largest, relative to the largest number expected; 0 where not compared
+};
+
+// An engine on a device. The engine outlives the suite.
+struct Subject {
+  engine::Engine* engine = nullptr;
+  sn_device device{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu", 0, 0};
+  engine::Options options;
+};
+
+struct SuiteOptions {
+  Subject subject;
+  Subject reference;   // the CPU, for accuracy; without an engine those cases are skipped
+  std::string filter;  // only cases whose "group/name" contains it
+  int reloads = 100;
+  std::function<void(const CaseResult&)> on_result;  // as they come; may be empty
+};
+
+// Every case in order.
+std::vector<CaseResult> run_suite(const SuiteOptions& options);
+
+}  // namespace supernova::conformance

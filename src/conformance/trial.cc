@@ -1,0 +1,99 @@
+#include "conformance/trial.h"
+
+#include <algorithm>
+#include <future>
+#include <map>
+
+#include "base/text.h"
+#include "engine/option_names.h"
+
+namespace supernova::conformance {
+namespace {
+
+// "NonZero, Shape (2 of 5 nodes) on CPUExecutionProvider: no kernel"
+std::string describe_fallback(const engine::Verdict& verdict) {
+  std::map<std::string, std::vector<std::string>> operators;
+  size_t count = 0;
+  for (const auto& node : verdict.placement) {
+    if (node.reason.empty()) continue;
+    ++count;
+    auto& list = operators[node.where];
+    if (std::find(list.begin(), list.end(), node.op) == list.end()) list.push_back(node.op);
+  }
+  std::vector<std::string> parts;
+  for (const auto& [where, list] : operators) {
+    parts.push_back(base::str_cat(base::str_join(list, ", "), " on ", where));
+  }
+  if (parts.empty()) return verdict.reason.empty() ? "part of it" : verdict.reason;
+  return base::str_cat(base::str_join(parts, "; "), " (", count, " of ", verdict.placement.size(),
+                       " nodes)");
+}
+
+base::Result<std::unique_ptr<Trial>> open_with(const Subject& subject,
+                                               const tensor::Artefact& artefact, bool strict) {
+  auto options = subject.options;
+  if (strict) options[engine::kStrictDevice] = "true";
+  auto trial = std::make_unique<Trial>();
+  SN_ASSIGN(trial->model, subject.engine->open_model(artefact, options));
+  SN_ASSIGN(trial->session, trial->model->open_session(subject.device, options));
+  return trial;
+}
+
+}  // namespace
+
+base::Result<tensor::Response> Trial::run(const tensor::Request& request) {
+  auto promise = std::make_shared<std::promise<base::Result<tensor::Response>>>();
+  auto answer = promise->get_future();
+  session->run(request, [promise](base::Result<tensor::Response> response) {
+    promise->set_value(std::move(response));
+  });
+  if (answer.wait_for(kPatience) == std::future_status::ready) return answer.get();
+  // It may still write into what it was given.
+  static_cast<void>(session.release());
+  static_cast<void>(model.release());
+  return absl::DeadlineExceededError(base::str_cat("no answer in ", kPatience.count(), " s"));
+}
+
+base::Result<tensor::Response> Trial::run(std::vector<tensor::Tensor> inputs) {
+  if (session == nullptr) return absl::UnavailableError("an earlier run never answered");
+  tensor::Request request;
+  request.inputs = std::move(inputs);
+  return run(request);
+}
+
+base::Result<std::unique_ptr<Trial>> open(const Subject& subject,
+                                          const tensor::Artefact& artefact) {
+  if (subject.device.kind == SN_DEVICE_CPU) return open_with(subject, artefact, false);
+  auto strict = open_with(subject, artefact, true);
+  if (strict.ok()) return strict;
+  auto trial = open_with(subject, artefact, false);
+  if (!trial.ok()) return trial;
+  const auto info = (*trial)->session->info();
+  (*trial)->fallback =
+      info.ok() ? describe_fallback(*info) : std::string(base::message(strict.status()));
+  return trial;
+}
+
+CaseResult passed(std::string group, std::string name, const Trial& trial, double difference) {
+  return {std::move(group), std::move(name),
+          trial.fallback.empty() ? Outcome::kPassed : Outcome::kFellBack, trial.fallback,
+          difference};
+}
+
+CaseResult failed(std::string group, std::string name, std::string why) {
+  return {std::move(group), std::move(name), Outcome::kFailed, std::move(why), 0};
+}
+
+CaseResult not_made(std::string group, std::string name, const base::Status& status) {
+  return {std::move(group), std::move(name),
+          absl::IsUnimplemented(status) ? Outcome::kSkipped : Outcome::kFailed,
+          std::string(base::message(status)), 0};
+}
+
+CaseResult not_opened(std::string group, std::string name, const base::Status& status) {
+  const bool died = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return {std::move(group), std::move(name), died ? Outcome::kFailed : Outcome::kRefused,
+          std::string(base::message(status)), 0};
+}
+
+}  // namespace supernova::conformance

@@ -1,0 +1,268 @@
+// Which engine a model gets, and where it runs. Workers are played by a table that remembers how it
+// was opened.
+#include "engine/catalogue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <tuple>
+
+#include "engine/option_names.h"
+
+namespace supernova::engine {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const sn_device kCpu{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu"};
+const sn_device kCard{sizeof(sn_device), SN_DEVICE_VULKAN, 0, "vulkan:0"};
+const sn_device kNameless{sizeof(sn_device), SN_DEVICE_NPU, 3, nullptr};
+
+std::vector<Options> opened;  // the workers, by what they were told
+int open_now = 0;
+int builtins = 0;
+bool crashes = false;
+int object;
+
+template <typename T>
+int32_t give(T** out) {
+  *out = reinterpret_cast<T*>(&object);
+  return SN_OK;
+}
+
+sn_engine_api table_of(int32_t (*open)(const sn_host*, const sn_options*, sn_engine**, sn_error*)) {
+  sn_engine_api table{};
+  table.size = sizeof(table);
+  table.abi_version = SN_ENGINE_ABI_VERSION;
+  table.engine_open = open;
+  table.engine_close = [](sn_engine*) { --open_now; };
+  table.engine_info = [](sn_engine*) -> const sn_engine_info* {
+    static const char* const formats[] = {"f"};
+    static const sn_engine_info info = {sizeof(info), "itself", "1", formats, 1, 1};
+    return &info;
+  };
+  table.model_open = [](sn_engine*, const sn_artefact*, const sn_options*, sn_model** out,
+                        sn_error*) { return give(out); };
+  table.model_close = [](sn_model*) {};
+  table.model_info = [](sn_model*) -> const sn_model_info* {
+    static const sn_signature signature{sizeof(signature), ""};
+    static const sn_model_info info{sizeof(info), &signature, 1};
+    return &info;
+  };
+  table.instance_open = [](sn_model*, const sn_device*, const sn_options*, sn_instance** out,
+                           sn_error*) { return give(out); };
+  table.instance_close = [](sn_instance*) {};
+  table.run = [](sn_instance*, const sn_run*, sn_error*) -> int32_t { return SN_UNIMPLEMENTED; };
+  return table;
+}
+
+const sn_engine_api* worker_entry(uint32_t) {
+  static const sn_engine_api table =
+      table_of([](const sn_host*, const sn_options* options, sn_engine** out, sn_error* error) {
+        Options& given = opened.emplace_back();
+        for (size_t i = 0; i < options->count; ++i) {
+          given[options->items[i].key] = options->items[i].value;
+        }
+        if (crashes) {
+          std::strcpy(error->message, "its worker crashed");
+          return static_cast<int32_t>(SN_UNAVAILABLE);
+        }
+        ++open_now;
+        return give(out);
+      });
+  return &table;
+}
+
+const sn_engine_api* builtin_entry(uint32_t) {
+  static const sn_engine_api table =
+      table_of([](const sn_host*, const sn_options*, sn_engine** out, sn_error*) {
+        ++builtins;
+        ++open_now;
+        return give(out);
+      });
+  return &table;
+}
+
+class CatalogueTest : public testing::Test {
+ protected:
+  CatalogueTest() {
+    opened.clear();
+    open_now = builtins = 0;
+    crashes = false;
+    catalogue_.add_builtin("runtime", &builtin_entry);
+  }
+  ~CatalogueTest() override {
+    catalogue_ = Catalogue();
+    EXPECT_EQ(open_now, 0);
+  }
+  void use_workers(WorkerRules rules = {}) {
+    catalogue_.use_workers(&worker_entry, std::move(rules));
+  }
+  Catalogue catalogue_;
+};
+
+TEST_F(CatalogueTest, IsolationHasThreeNames) {
+  EXPECT_EQ(*parse_isolation("in-process"), Isolation::kInProcess);
+  EXPECT_EQ(*parse_isolation("worker"), Isolation::kWorker);
+  EXPECT_EQ(*parse_isolation("own-worker"), Isolation::kOwnWorker);
+  EXPECT_THAT(std::string(parse_isolation("jail").status().message()), HasSubstr("own-worker"));
+}
+
+TEST_F(CatalogueTest, ALibraryMayHaveAName) {
+  const std::tuple<const char*, const char*, const char*> table[] = {
+      {"/lib/a.so", "", "/lib/a.so"},   {"v1=/lib/a.so", "v1", "/lib/a.so"},
+      {"./x=1/a.so", "", "./x=1/a.so"}, {"v1=/x=1/a.so", "v1", "/x=1/a.so"},
+      {"=a.so", "", "=a.so"},           {"v1=", "v1", ""},
+  };
+  for (const auto& [text, name, path] : table) {
+    EXPECT_EQ(EngineLibrary(text).name, name) << text;
+    EXPECT_EQ(EngineLibrary(text).path, path) << text;
+  }
+}
+
+TEST_F(CatalogueTest, WhatIsBuiltInRunsInThisProcess) {
+  use_workers();
+  const auto first = catalogue_.use("runtime", kCpu, {});
+  const auto second = catalogue_.use("runtime", kCard, {{kIsolation, ""}});
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(*first, *second);
+  EXPECT_EQ(first->get(), *catalogue_.find("runtime"));
+  EXPECT_EQ(builtins, 1);
+  EXPECT_TRUE(opened.empty());
+}
+
+TEST_F(CatalogueTest, AModelMayAskForAWorker) {
+  use_workers({.isolation = {}, .options = {{kWorkerMemory, "1000"}, {"worker.program", "/w"}}});
+  const auto shared = catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}, {"other", "1"}});
+  ASSERT_TRUE(shared.ok()) << shared.status();
+  EXPECT_EQ((*shared)->name(), "runtime");
+  EXPECT_THAT(opened, ElementsAre(Options{{"worker.engine", "runtime"},
+                                          {"worker.name", "runtime@cpu"},
+                                          {kWorkerMemory, "1000"},
+                                          {"worker.program", "/w"}}));
+  EXPECT_EQ(builtins, 0);
+  // Shared with whoever wants the same.
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}}).ok());
+  EXPECT_EQ(opened.size(), 1U);
+  ASSERT_TRUE(catalogue_.use("runtime", kCard, {{kIsolation, "worker"}}).ok());
+  EXPECT_EQ(opened.back().at("worker.name"), "runtime@vulkan:0");
+  ASSERT_TRUE(catalogue_.use("runtime", kNameless, {{kIsolation, "worker"}}).ok());
+  EXPECT_EQ(opened.back().at("worker.name"), "runtime@device4.3");
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}, {kWorkerMemory, "7"}}).ok());
+  EXPECT_EQ(opened.back().at(kWorkerMemory), "7");
+}
+
+TEST_F(CatalogueTest, ASharedWorkerEndsWithItsLastUser) {
+  use_workers();
+  const Options options{{kIsolation, "worker"}};
+  std::unique_ptr<Model> model;
+  {
+    const auto first = catalogue_.use("runtime", kCpu, options);
+    ASSERT_TRUE(first.ok());
+    Artefact artefact;
+    artefact.format = "f";
+    auto opened_model = (*first)->open_model(artefact, {});
+    ASSERT_TRUE(opened_model.ok()) << opened_model.status();
+    model = *std::move(opened_model);
+  }
+  // What is open in it uses it.
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, options).ok());
+  EXPECT_EQ(open_now, 1);
+  model.reset();
+  EXPECT_EQ(open_now, 0);
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, options).ok());
+  EXPECT_EQ(opened.size(), 2U);
+}
+
+TEST_F(CatalogueTest, AModelMayHaveAWorkerOfItsOwn) {
+  use_workers();
+  const Options options{{kIsolation, "own-worker"}};
+  const auto first = catalogue_.use("runtime", kCpu, options, "a");
+  const auto second = catalogue_.use("runtime", kCpu, options, "b");
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE(*first, *second);
+  EXPECT_EQ(opened.front().at("worker.name"), "runtime@cpu/a");
+  EXPECT_EQ(opened.back().at("worker.name"), "runtime@cpu/b");
+}
+
+TEST_F(CatalogueTest, TheRulesSayWhereOthersRun) {
+  use_workers({.isolation = {{"runtime", Isolation::kWorker}, {"", Isolation::kInProcess}}});
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, {}).ok());
+  EXPECT_EQ(opened.size(), 1U);
+  // Its questions are answered there too.
+  ASSERT_TRUE(catalogue_.find("runtime").ok());
+  EXPECT_EQ(builtins, 0);
+  // The model has the last word.
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, {{kIsolation, "in-process"}}).ok());
+  EXPECT_EQ(builtins, 1);
+  ASSERT_TRUE(catalogue_.add_library("/nowhere/x.so", {}).code() != absl::StatusCode::kOk);
+  EXPECT_EQ(opened.size(), 2U);
+}
+
+TEST_F(CatalogueTest, LibrariesAreNotEvenLoadedHere) {
+  use_workers();
+  // No file is there: it is the worker that would load it.
+  ASSERT_TRUE(catalogue_.add_library("/nowhere/vendor.so", {{"key", "value"}}).ok());
+  EXPECT_THAT(opened, ElementsAre(Options{{"key", "value"},
+                                          {"worker.library", "/nowhere/vendor.so"},
+                                          {"worker.name", "vendor@cpu"}}));
+  EXPECT_THAT(catalogue_.names(), ElementsAre("runtime", "itself"));
+  // The model shares the worker that was asked for its name.
+  ASSERT_TRUE(catalogue_.use("itself", kCpu, {}).ok());
+  EXPECT_EQ(opened.size(), 1U);
+}
+
+TEST_F(CatalogueTest, VersionsOfALibraryLiveSideBySide) {
+  use_workers();
+  ASSERT_TRUE(catalogue_.add_library("v1=/1/vendor.so", {}).ok());
+  ASSERT_TRUE(catalogue_.add_library("v2=/2/vendor.so", {}).ok());
+  EXPECT_EQ(catalogue_.add_library("v2=/3/vendor.so", {}).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(catalogue_.names(), ElementsAre("runtime", "v1", "v2"));
+  const auto first = catalogue_.use("v1", kCpu, {});
+  const auto second = catalogue_.use("v2", kCpu, {});
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE(*first, *second);
+  EXPECT_EQ((*first)->name(), "v1");
+  EXPECT_EQ((*second)->name(), "v2");
+}
+
+TEST_F(CatalogueTest, ALibraryThatCrashesIsTriedAgainWhenItIsAskedFor) {
+  use_workers();
+  crashes = true;
+  EXPECT_THAT(std::string(catalogue_.add_library("/nowhere/libvendor.so", {}).message()),
+              HasSubstr("its worker crashed"));
+  EXPECT_THAT(catalogue_.names(), ElementsAre("runtime", "libvendor"));
+  EXPECT_THAT(std::string(catalogue_.use("libvendor", kCpu, {}).status().message()),
+              HasSubstr("its worker crashed"));
+  Artefact artefact;
+  artefact.format = "g";
+  EXPECT_THAT(std::string(catalogue_.choose(artefact, kCpu, {}).status().message()),
+              HasSubstr("libvendor: its worker crashed"));
+  artefact.format = "f";
+  const auto other = catalogue_.choose(artefact, kCpu, {});
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ((*other)->name(), "runtime");
+  crashes = false;
+  EXPECT_TRUE(catalogue_.use("libvendor", kCpu, {}).ok());
+}
+
+TEST_F(CatalogueTest, WithoutWorkersAllRunsHere) {
+  EXPECT_TRUE(catalogue_.use("runtime", kCpu, {}).ok());
+  const auto refused = catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(catalogue_.add_library("/nowhere/vendor.so", {}).message()),
+              HasSubstr("can't be loaded"));
+}
+
+TEST_F(CatalogueTest, MistakesAreNamed) {
+  use_workers();
+  EXPECT_THAT(std::string(catalogue_.use("none", kCpu, {}).status().message()),
+              HasSubstr("there is: runtime"));
+  EXPECT_EQ(catalogue_.use("runtime", kCpu, {{kIsolation, "jail"}}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace supernova::engine

@@ -1,0 +1,51 @@
+// A model opened on a device other than the CPU, by one of the runtime's execution providers: a
+// session of its own, which all instances on that device share. Thread-safe.
+//
+// With the option strict_device=true it is refused where the runtime would leave any node to the
+// CPU.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/onnxruntime/model.h"
+#include "engine/onnxruntime/providers/placement.h"
+#include "engine/onnxruntime/providers/provider.h"
+
+namespace supernova::engine::onnxruntime {
+
+class DeviceSession {
+ public:
+  static base::Result<std::unique_ptr<DeviceSession>> open(const Runtime& runtime,
+                                                           const sn_artefact& artefact,
+                                                           const sn_device& device,
+                                                           const Options& options,
+                                                           int thread_budget);
+  ~DeviceSession();
+  DeviceSession(const DeviceSession&) = delete;
+  DeviceSession& operator=(const DeviceSession&) = delete;
+
+  // As Model::run; failures name the device. A device that is lost is UNAVAILABLE, one that is out
+  // of memory RESOURCE_EXHAUSTED.
+  base::Status run(const sn_run& run);
+
+  // Of a provider that has the layout of tensors changed (WebGPU) the runtime tells only some of
+  // its own nodes, but all of those on the CPU.
+  const std::vector<PlacedNode>& placement() const { return placement_; }
+  // What is not on the device, in words; "" = nothing.
+  std::string fallback() const;
+  uint64_t host_memory_bytes() const { return model_->host_memory_bytes(); }
+  // As far as the provider says; 0 = not known.
+  uint64_t device_memory_bytes() const;
+
+ private:
+  DeviceSession() = default;
+  void warm_up();
+
+  Provider provider_;
+  int ordinal_ = 0;
+  std::unique_ptr<Model> model_;
+  std::vector<PlacedNode> placement_;
+};
+
+}  // namespace supernova::engine::onnxruntime

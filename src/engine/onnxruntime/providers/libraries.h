@@ -1,0 +1,18 @@
+// Shared libraries of vendors, looked at without loading them. Stateless and thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace supernova::engine::onnxruntime {
+
+// The libraries that a shared library names as needed (its DT_NEEDED); none when it can't be read.
+std::vector<std::string> needed_libraries(const std::string& path);
+// Whether it exports a function of that name.
+bool exports(const std::string& path, std::string_view function);
+// Whether the dynamic loader would find a library of that name: loaded already, in LD_LIBRARY_PATH,
+// in its cache or in the system's folders.
+bool is_installed(const std::string& name);
+
+}  // namespace supernova::engine::onnxruntime

@@ -1,0 +1,137 @@
+#include "engine/worker/quarantine.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace supernova::engine::worker {
+namespace {
+
+constexpr char kModelRemedy[] = "; replace its file, or load it again to have it tried once more";
+
+// Forgets the one that was touched longest ago, one under quarantine only when all are.
+template <typename Map, typename IsHeld>
+void forget_oldest(Map& map, IsHeld is_held) {
+  auto oldest = map.begin();
+  for (auto it = map.begin(); it != map.end(); ++it) {
+    if (std::pair(is_held(it->second), it->second.order) <
+        std::pair(is_held(oldest->second), oldest->second.order)) {
+      oldest = it;
+    }
+  }
+  if (oldest != map.end()) map.erase(oldest);
+}
+
+}  // namespace
+
+Quarantine::Model& Quarantine::touch(const std::string& model_digest) {
+  if (!models_.contains(model_digest) && models_.size() >= limits_.max_models) {
+    forget_oldest(models_, [](const Model& model) { return !model.reason.empty(); });
+  }
+  Model& model = models_[model_digest];
+  model.order = ++order_;
+  count_.store(models_.size(), std::memory_order_release);
+  return model;
+}
+
+Quarantine::Request& Quarantine::touch(Model& model, uint64_t request_digest) {
+  if (!model.requests.contains(request_digest) && model.requests.size() >= limits_.max_requests) {
+    forget_oldest(model.requests, [](const Request& request) { return !request.reason.empty(); });
+  }
+  Request& request = model.requests[request_digest];
+  request.order = ++order_;
+  return request;
+}
+
+void Quarantine::record_load_crash(const std::string& model_digest, EndCause cause,
+                                   std::string reason) {
+  if (!blames(cause)) return;
+  std::lock_guard lock(mutex_);
+  Model& model = touch(model_digest);
+  if (++model.load_crashes < limits_.load_crashes || !model.reason.empty()) return;
+  model.reason = base::str_cat("quarantined: it ended its worker ", model.load_crashes,
+                               " times while it was loaded (", reason, ")", kModelRemedy);
+}
+
+void Quarantine::record_run_crash(const std::string& model_digest, uint64_t request_digest,
+                                  EndCause cause, std::string reason) {
+  if (!blames(cause)) return;
+  std::lock_guard lock(mutex_);
+  const Clock::time_point now = now_();
+  Model& model = touch(model_digest);
+  Request& request = touch(model, request_digest);
+  if (++request.crashes >= limits_.request_crashes && request.reason.empty()) {
+    request.refused_since = now;
+    request.reason =
+        base::str_cat("this request ended the model's worker ", request.crashes, " times (", reason,
+                      ") and is not tried any more; change its content, or load the "
+                      "model again to have it tried once more");
+  }
+  model.run_crashes.push_back(now);
+  if (model.run_crashes.size() > static_cast<size_t>(limits_.run_crashes)) {
+    model.run_crashes.pop_front();
+  }
+  judge(model, reason);
+}
+
+void Quarantine::judge(Model& model, const std::string& reason) {
+  if (!model.reason.empty()) return;
+  const Clock::time_point since = now_() - limits_.window;
+  const auto refused =
+      std::count_if(model.requests.begin(), model.requests.end(), [&](const auto& entry) {
+        return !entry.second.reason.empty() && entry.second.refused_since >= since;
+      });
+  if (refused >= limits_.crashing_requests) {
+    model.reason =
+        base::str_cat("quarantined: ", refused, " different requests ended its worker within ",
+                      limits_.window.count(), " s (the last: ", reason, ")", kModelRemedy);
+    return;
+  }
+  const auto crashes = std::count_if(model.run_crashes.begin(), model.run_crashes.end(),
+                                     [&](Clock::time_point when) { return when >= since; });
+  if (crashes >= limits_.run_crashes) {
+    model.reason =
+        base::str_cat("quarantined: its requests ended its worker ", crashes, " times within ",
+                      limits_.window.count(), " s (the last: ", reason, ")", kModelRemedy);
+  }
+}
+
+void Quarantine::record_load(const std::string& model_digest) {
+  if (empty()) return;
+  std::lock_guard lock(mutex_);
+  const auto found = models_.find(model_digest);
+  if (found == models_.end()) return;
+  found->second.load_crashes = 0;
+  if (!found->second.reason.empty() || !found->second.requests.empty()) return;
+  models_.erase(found);
+  count_.store(models_.size(), std::memory_order_release);
+}
+
+std::optional<std::string> Quarantine::model_reason(const std::string& model_digest) const {
+  if (empty()) return std::nullopt;
+  std::lock_guard lock(mutex_);
+  const auto found = models_.find(model_digest);
+  if (found == models_.end() || found->second.reason.empty()) return std::nullopt;
+  return found->second.reason;
+}
+
+std::optional<std::string> Quarantine::request_reason(const std::string& model_digest,
+                                                      uint64_t request_digest) const {
+  if (empty()) return std::nullopt;
+  std::lock_guard lock(mutex_);
+  const auto model = models_.find(model_digest);
+  if (model == models_.end()) return std::nullopt;
+  const auto request = model->second.requests.find(request_digest);
+  if (request == model->second.requests.end() || request->second.reason.empty()) {
+    return std::nullopt;
+  }
+  return request->second.reason;
+}
+
+void Quarantine::release(const std::string& model_digest) {
+  std::lock_guard lock(mutex_);
+  models_.erase(model_digest);
+  count_.store(models_.size(), std::memory_order_release);
+}
+
+}  // namespace supernova::engine::worker

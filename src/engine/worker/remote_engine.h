@@ -1,0 +1,158 @@
+// An engine that lives in a worker: keeps a worker for it, starts the next one when it ends, opens
+// there what was open, and judges what the end was due to. Thread-safe.
+//
+// One thread, the keeper, starts every process and does all that an end asks for; each process has
+// a thread that hears it. Locks are taken in the order of their members here, and never while a
+// callback of the host runs.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/worker/quarantine.h"
+#include "engine/worker/remote_objects.h"
+#include "engine/worker/remote_runs.h"
+#include "engine/worker/worker_process.h"
+#include "engine/worker/worker_status.h"
+
+namespace supernova::engine::worker {
+
+// What engine_open was told, read.
+struct RemoteOptions {
+  static base::Result<RemoteOptions> read(const sn_options* options);
+
+  WorkerCommand command;
+  StartOrder order;
+  std::string record;  // the name in metrics
+  std::chrono::milliseconds load_timeout{300'000};
+  std::chrono::milliseconds run_timeout{0};
+  bool spare = true;
+};
+
+class RemoteEngine {
+ public:
+  // Starts the first worker and opens the engine in it.
+  static base::Result<std::unique_ptr<RemoteEngine>> open(const sn_host* host,
+                                                          const sn_options* options);
+  RemoteEngine(const RemoteEngine&) = delete;
+  RemoteEngine& operator=(const RemoteEngine&) = delete;
+  ~RemoteEngine();
+
+  const sn_engine_info& info() const { return info_->get(); }
+  base::Result<std::unique_ptr<Verdict>> can_run(const sn_artefact* artefact,
+                                                 const sn_device& device,
+                                                 const sn_options* options);
+  base::Status compile(const sn_artefact& artefact, const sn_device& device,
+                       const sn_options* options, const sn_sink& sink);
+  base::Result<std::shared_ptr<RemoteModel>> open_model(const sn_artefact& artefact,
+                                                        const sn_options* options);
+  void close_model(const std::shared_ptr<RemoteModel>& model);
+  base::Result<std::unique_ptr<RemoteInstance>> open_instance(
+      const std::shared_ptr<RemoteModel>& model, const sn_device& device,
+      const sn_options* options);
+  void close_instance(RemoteInstance& instance);
+  base::Status instance_info(RemoteInstance& instance);
+  base::Result<std::unique_ptr<RemoteState>> open_state(RemoteInstance& instance);
+  void close_state(const RemoteState& state);
+
+  int32_t run(RemoteInstance& instance, const sn_run& run, sn_error* error);
+  void cancel(const sn_run& run) { runs_.cancel(run); }
+
+ private:
+  using Worker = std::shared_ptr<WorkerProcess>;
+  using Sink = WorkerProcess::Sink;
+  // What is said to a worker, and the files that go with it.
+  struct Order {
+    MessageType type;
+    std::string body;
+    base::File file;
+  };
+
+  explicit RemoteEngine(RemoteOptions options, const sn_host* host);
+
+  // The keeper's. remote_engine.cc
+  void keep();
+  base::Result<Worker> start_worker(uint64_t number);
+  void on_end(uint64_t number, const WorkerEnd& end);
+  void log(int32_t level, std::string_view text) const;
+  void make_spare();
+  void look_after_runs();
+  void serve_with(Worker worker);
+  void update_gate();  // with the lock held
+
+  // After an end. remote_recovery.cc
+  void recover();
+  Worker next_worker(uint64_t& number);
+  bool reopen_all(WorkerProcess& worker);
+  bool reopen(RemoteModel& model, WorkerProcess& worker);
+  void judge(RemoteRuns::Lost lost, const WorkerEnd& end, bool load_was_under_way);
+  void judge_started(const RemoteRunPtr& run, const WorkerEnd& end, bool is_certain);
+  void try_again(const RemoteRunPtr& run, const WorkerEnd& end);
+  base::Status quarantined(const RemoteModel& model, const sn_run* run) const;
+  bool retry_suspects(WorkerProcess& worker);
+  void wait_before_restart(const std::string& reason);
+
+  // Calls. remote_calls.cc
+  Worker wait_for_worker();
+  base::Result<std::string> ask(MessageType type, std::string_view body, int file = -1);
+  base::Result<std::string> load(const std::string& digest, const Order& order,
+                                 const std::function<void()>& keep_it, const Sink& sink = {});
+  static base::Result<Order> model_order(const RemoteModel& model);
+  static Order instance_order(const RemoteInstance& instance);
+  std::string digest_of(const sn_artefact& artefact) const;
+  void close(MessageType type, uint64_t key, const std::function<void()>& forget);
+  static base::Status check_open(RemoteModel& model);
+
+  const RemoteOptions options_;
+  const sn_host* const host_;
+  const std::shared_ptr<WorkerRecord> record_;
+  Quarantine& quarantine_;
+  std::unique_ptr<EngineInfo> info_;
+  RemoteRuns runs_;
+
+  // One load at a time, so that what crashes is known.
+  std::mutex load_mutex_;
+  // While a new worker is told what to open, nothing is closed.
+  std::mutex reopen_mutex_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  bool wants_spare_ = false;
+  Worker worker_;                     // null while there is none that is ready
+  Worker coming_;                     // is told what to open
+  std::atomic<uint64_t> serving_{0};  // the number of either; 0 = it has ended
+  Worker spare_;
+  uint64_t spare_number_ = 0;
+  bool spare_ended_ = false;
+  uint64_t next_number_ = 1;
+  base::Status opened_;  // how the first start went
+  bool has_started_ = false;
+  // The last end of a worker that served, until the keeper takes it up.
+  struct Death {
+    WorkerEnd end;
+    RemoteRuns::Lost lost;
+    bool load_was_under_way = false;
+  };
+  std::optional<Death> death_;
+  size_t started_at_death_ = 0;  // runs that the last one to end had begun
+  bool is_loading_ = false;
+  int pauses_ = 0;  // of runs, while a suspicious load is alone with a worker
+  int streak_ = 0;  // of crashes
+  int spare_failures_ = 0;
+  std::chrono::steady_clock::time_point next_spare_;
+  uint64_t next_key_ = 1;
+  std::vector<std::shared_ptr<RemoteModel>> models_;
+  // The keeper's own.
+  std::vector<RemoteRunPtr> suspects_;
+  std::thread keeper_;
+};
+
+}  // namespace supernova::engine::worker

@@ -1,0 +1,260 @@
+// RemoteEngine: what an end of a worker asks for.
+#include <algorithm>
+
+#include "base/log.h"
+#include "engine/handles.h"
+#include "engine/worker/remote_engine.h"
+
+namespace supernova::engine::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Runs wait for the next worker for so long, beyond that they are refused.
+constexpr milliseconds kWorthWaiting{1000};
+// How often a run may be lost without its doing.
+constexpr int kMaxLosses = 20;
+constexpr int kMaxCrashes = 2;  // its first try, and the second
+
+std::string lost_with(const WorkerEnd& end) {
+  return base::str_cat("the run was lost: ", end.reason);
+}
+
+}  // namespace
+
+void RemoteEngine::recover() {
+  Worker gone;
+  while (true) {
+    Death death;
+    {
+      std::lock_guard lock(mutex_);
+      if (!death_ || stopping_) return;
+      death = *std::move(death_);
+      death_.reset();
+      if (worker_ != nullptr) gone = std::move(worker_);
+      worker_ = coming_ = nullptr;
+    }
+    gone.reset();
+    const WorkerEnd& end = death.end;
+    // Where it is known whose doing it was, the quarantine sees to it that it doesn't go on for
+    // ever; nobody else has to wait for that.
+    const bool is_blamed = death.load_was_under_way || death.lost.started.size() == 1;
+    if (!is_blamed) streak_ = next_streak(streak_, end.cause, end.lived);
+    record_->count_end(end.cause);
+    record_->set_pid(0);
+    record_->set_state(WorkerState::kStarting);
+    SN_LOG(Warning, "{}; {} runs were in it", end.reason,
+           death.lost.started.size() + death.lost.waiting.size());
+    judge(std::move(death.lost), end, death.load_was_under_way);
+    wait_before_restart(end.reason);
+    uint64_t number = 0;
+    Worker next = next_worker(number);
+    if (next == nullptr) return;
+    record_->count_restart();
+    runs_.attach(next);
+    {
+      std::lock_guard lock(mutex_);
+      serving_ = number;
+      coming_ = next;
+      // It may have ended before anybody listened.
+      if (next->has_ended() && !death_) {
+        serving_ = 0;
+        death_ = Death{next->end(), {}, false};
+      }
+    }
+    gone = next;
+    if (!reopen_all(*next) || !retry_suspects(*next)) {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return stopping_ || death_; });
+      continue;
+    }
+    gone.reset();
+    return serve_with(std::move(next));
+  }
+}
+
+void RemoteEngine::wait_before_restart(const std::string& reason) {
+  const milliseconds delay = restart_delay(streak_);
+  if (delay == milliseconds(0)) return;
+  record_->set_state(WorkerState::kWaiting);
+  SN_LOG(Warning, "the worker of '{}' crashed {} times in a row; the next one starts in {} ms",
+         options_.command.name, streak_, delay.count());
+  if (delay > kWorthWaiting) {
+    runs_.refuse(absl::UnavailableError(
+        base::str_cat("the worker crashed ", streak_, " times in a row and starts again in ",
+                      delay.count() / 1000.0, " s; the last time: ", reason)));
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, delay, [&] { return stopping_; });
+  record_->set_state(WorkerState::kStarting);
+}
+
+// The spare, or a new one; null when all is to stop.
+RemoteEngine::Worker RemoteEngine::next_worker(uint64_t& number) {
+  while (true) {
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return nullptr;
+      if (spare_ != nullptr && !spare_ended_) {
+        number = std::exchange(spare_number_, 0);
+        record_->set_spare_pid(0);
+        return std::exchange(spare_, nullptr);
+      }
+    }
+    number = next_number_++;
+    auto started = start_worker(number);
+    if (started.ok()) return *std::move(started);
+    ++streak_;
+    const std::string reason(base::message(started.status()));
+    SN_LOG(Error, "no worker of '{}' can be started: {}", options_.command.name, reason);
+    wait_before_restart(reason);
+  }
+}
+
+bool RemoteEngine::reopen_all(WorkerProcess& worker) {
+  std::lock_guard no_closing(reopen_mutex_);
+  std::vector<std::shared_ptr<RemoteModel>> models;
+  {
+    std::lock_guard lock(mutex_);
+    models = models_;
+  }
+  return std::all_of(models.begin(), models.end(),
+                     [&](const auto& model) { return reopen(*model, worker); });
+}
+
+// False when the worker has ended over it.
+bool RemoteEngine::reopen(RemoteModel& model, WorkerProcess& worker) {
+  bool died = false;
+  const auto say = [&](const Order& order) -> base::Status {
+    std::vector<int> files;
+    if (order.file.is_open()) files.push_back(order.file.get());
+    return worker.call(order.type, order.body, files, options_.load_timeout, &died).status();
+  };
+  const auto open = [&]() -> base::Status {
+    SN_TRY(quarantined(model, nullptr));
+    SN_ASSIGN(const Order order, model_order(model));
+    SN_TRY(say(order));
+    std::vector<RemoteInstance*> instances;
+    {
+      std::lock_guard lock(mutex_);
+      instances = model.instances;
+    }
+    for (const RemoteInstance* instance : instances) SN_TRY(say(instance_order(*instance)));
+    return {};
+  };
+  const base::Status status = open();
+  if (died) {
+    const WorkerEnd& end = worker.end();
+    if (blames(end.cause)) quarantine_.record_load_crash(model.digest, end.cause, end.reason);
+    return false;
+  }
+  std::lock_guard lock(model.mutex);
+  model.broken = status.ok() ? ""
+                             : base::str_cat(
+                                   "the model could not be opened again after its worker"
+                                   " had ended: ",
+                                   std::string(base::message(status)));
+  model.is_broken = !status.ok();
+  if (!status.ok()) SN_LOG(Error, "{}", model.broken);
+  return true;
+}
+
+void RemoteEngine::judge(RemoteRuns::Lost lost, const WorkerEnd& end, bool load_was_under_way) {
+  // What waits first comes last, since each goes before all others.
+  const auto later = [](const RemoteRunPtr& a, const RemoteRunPtr& b) { return a->id > b->id; };
+  std::sort(lost.started.begin(), lost.started.end(), later);
+  std::sort(lost.waiting.begin(), lost.waiting.end(), later);
+  const bool any_overdue = std::any_of(lost.started.begin(), lost.started.end(),
+                                       [](const auto& run) { return run->overdue; });
+  for (const RemoteRunPtr& run : lost.waiting) try_again(run, end);
+  for (const RemoteRunPtr& run : lost.started) {
+    const bool is_suspect =
+        blames(end.cause) && (end.cause == EndCause::kTimedOut ? run->overdue : true);
+    if (is_suspect) {
+      judge_started(run, end, any_overdue || (lost.started.size() == 1 && !load_was_under_way));
+    } else {
+      try_again(run, end);
+    }
+  }
+}
+
+// Not its doing.
+void RemoteEngine::try_again(const RemoteRunPtr& run, const WorkerEnd& end) {
+  if (run->keeps_state || run->has_answered) {
+    return runs_.fail(
+        run, SN_UNAVAILABLE,
+        base::str_cat(lost_with(end), run->keeps_state ? "; its sequence must be started anew"
+                                                       : ", after its first answer"));
+  }
+  if (run->cancelled) return runs_.fail(run, SN_CANCELLED, "cancelled");
+  if (++run->losses > kMaxLosses) return runs_.fail(run, SN_UNAVAILABLE, lost_with(end));
+  record_->count_retried_run();
+  runs_.wait_again(run);
+}
+
+void RemoteEngine::judge_started(const RemoteRunPtr& run, const WorkerEnd& end, bool is_certain) {
+  const RemoteModel& model = *run->instance->model;
+  if (is_certain) {
+    quarantine_.record_run_crash(model.digest, digest_of_request(*run->run), end.cause, end.reason);
+  }
+  if (run->overdue) return runs_.fail(run, SN_DEADLINE_EXCEEDED, lost_with(end));
+  if (run->keeps_state || run->has_answered || run->cancelled) return try_again(run, end);
+  if (++run->crashes >= kMaxCrashes) {
+    return runs_.fail(run, SN_INTERNAL,
+                      base::str_cat("the run was tried twice, and each time ", end.reason));
+  }
+  const base::Status status = quarantined(model, run->run);
+  if (!status.ok()) {
+    return runs_.fail(run, static_cast<int32_t>(status.code()), base::message(status));
+  }
+  suspects_.push_back(run);
+}
+
+// One at a time, so that it is known whose doing it is when it happens again. False when the worker
+// has ended.
+bool RemoteEngine::retry_suspects(WorkerProcess& worker) {
+  while (!suspects_.empty()) {
+    const RemoteRunPtr run = std::move(suspects_.back());
+    suspects_.pop_back();
+    record_->count_retried_run();
+    runs_.submit_alone(run, worker);
+    if (serving_ == 0) {
+      // It ended before, or while, it got this run: what it has not is collected by hand.
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return death_ || stopping_; });
+      lock.unlock();
+      RemoteRuns::Lost lost = runs_.collect();
+      lock.lock();
+      if (death_) {
+        for (auto& one : lost.waiting) death_->lost.waiting.push_back(std::move(one));
+      }
+      return false;
+    }
+    const auto nap = options_.run_timeout > milliseconds(0)
+                         ? std::clamp(options_.run_timeout / 8, milliseconds(5), milliseconds(100))
+                         : milliseconds(100);
+    while (!runs_.wait_until_idle(nap)) {
+      look_after_runs();
+      std::lock_guard lock(mutex_);
+      if (stopping_ || death_) break;
+    }
+    std::lock_guard lock(mutex_);
+    if (stopping_ || serving_ == 0) return false;
+  }
+  return true;
+}
+
+base::Status RemoteEngine::quarantined(const RemoteModel& model, const sn_run* run) const {
+  if (quarantine_.empty()) return {};
+  auto reason = quarantine_.model_reason(model.digest);
+  if (reason) {
+    return absl::UnavailableError(*reason);
+  }
+  if (run != nullptr) reason = quarantine_.request_reason(model.digest, digest_of_request(*run));
+  if (reason) {
+    return absl::FailedPreconditionError(*reason);
+  }
+  return {};
+}
+
+}  // namespace supernova::engine::worker

@@ -1,0 +1,259 @@
+#include "engine/worker/run_loop.h"
+
+#include <pthread.h>
+
+#include <chrono>
+
+#include "engine/handles.h"
+
+namespace supernova::engine::worker {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kMaxThreads = 64;
+// How long a thread looks for the next run before it sleeps: as long as being woken takes.
+constexpr auto kLook = std::chrono::microseconds(50);
+
+}  // namespace
+
+struct RunLoop::Run {
+  RunLoop* loop = nullptr;
+  uint64_t id = 0;
+  SlotHead* head = nullptr;
+  Segment segment;
+  RequestView request;
+  Room room;
+  std::mutex mutex;  // responses of one run come one at a time, whatever the engine does
+  bool streams = false;
+  bool finished = false;
+};
+
+RunLoop::RunLoop(HostedEngine& engine, PacketSocket& socket, Board& board, bool looks)
+    : engine_(engine), socket_(socket), board_(board), looks_(looks) {}
+
+void RunLoop::start() { add_thread(); }
+
+void RunLoop::add_thread() {
+  if (threads_.fetch_add(1) >= kMaxThreads) {
+    threads_.fetch_sub(1);
+    return;
+  }
+  idle_.fetch_add(1);
+  std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "run");
+    loop();
+  }).detach();
+}
+
+void RunLoop::add_segment(uint64_t index, SharedMemory memory) {
+  std::lock_guard lock(mutex_);
+  segments_[index] = std::make_shared<SharedMemory>(std::move(memory));
+}
+
+void RunLoop::drop_segment(uint64_t index) {
+  std::lock_guard lock(mutex_);
+  segments_.erase(index);
+}
+
+RunLoop::Segment RunLoop::segment(uint64_t index) {
+  // It is announced over the socket, which may be read a little later than the ring.
+  for (int i = 0; i < 50000; ++i) {
+    {
+      std::lock_guard lock(mutex_);
+      const auto found = segments_.find(index);
+      if (found != segments_.end()) return found->second;
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  return nullptr;
+}
+
+bool RunLoop::take(RingEntry& entry) {
+  uint32_t head = board_.head.load();
+  while (head != board_.tail.load()) {
+    entry = board_.ring[head % Board::kRing];
+    if (board_.head.compare_exchange_weak(head, head + 1)) return true;
+  }
+  return false;
+}
+
+void RunLoop::wait_for_work() {
+  const auto is_work = [&] { return board_.head.load() != board_.tail.load(); };
+  if (looks_) {
+    board_.looking.fetch_add(1);
+    const auto end = Clock::now() + kLook;
+    while (!is_work() && Clock::now() < end) {
+      for (int i = 0; i < 20; ++i) pause();
+    }
+    board_.looking.fetch_sub(1);
+  }
+  // The server wakes one after it has moved the tail, unless somebody looks.
+  board_.sleeping.fetch_add(1);
+  const uint32_t tail = board_.tail.load();
+  if (board_.head.load() == tail) futex_wait(board_.tail, tail, std::chrono::seconds(10));
+  board_.sleeping.fetch_sub(1);
+}
+
+void RunLoop::loop() {
+  while (true) {
+    RingEntry entry{};
+    if (!take(entry)) {
+      wait_for_work();
+      continue;
+    }
+    // Somebody must be there for the next one.
+    if (idle_.fetch_sub(1) == 1) {
+      add_thread();
+    } else if (board_.head.load() != board_.tail.load() && board_.looking.load() == 0) {
+      futex_wake(board_.tail, 1);
+    }
+    execute(entry);
+    idle_.fetch_add(1);
+  }
+}
+
+void RunLoop::execute(const RingEntry& entry) {
+  auto run = std::make_shared<Run>();
+  run->segment = segment(entry.segment);
+  if (run->segment == nullptr) {
+    std::string lost;
+    Writer(lost).number(1);
+    write_refusal(SN_RESOURCE_EXHAUSTED, "the worker can't map the memory of the run", lost);
+    socket_.send(kResponse, entry.run, lost).IgnoreError();
+    return;
+  }
+  std::byte* const slot = run->segment->data() + entry.offset;
+  run->loop = this;
+  run->head = reinterpret_cast<SlotHead*>(slot);
+  run->id = entry.run;
+  run->head->started.store(1, std::memory_order_release);
+  run->room = Room(slot + run->head->room_offset, run->head->room_size);
+  const char* const request = reinterpret_cast<const char*>(slot + sizeof(SlotHead));
+  const bool understood =
+      run->request.read({request, run->head->request_size}, slot + run->head->data_offset,
+                        run->head->room_offset - run->head->data_offset);
+  sn_instance* const instance = understood ? engine_.instance(run->request.instance) : nullptr;
+  std::string refusal;
+  if (instance == nullptr) {
+    write_refusal(SN_INTERNAL, "the worker has no such instance open", refusal);
+    return finish(*run, refusal);
+  }
+  if (run->request.state != 0) {
+    run->request.run.state = engine_.state(run->request.state);
+    if (run->request.run.state == nullptr) {
+      write_refusal(SN_FAILED_PRECONDITION, "the state of the sequence is gone", refusal);
+      return finish(*run, refusal);
+    }
+  }
+  run->request.run.ctx = run.get();
+  run->request.run.on_response = [](void* ctx, const sn_response* response) {
+    Run& of = *static_cast<Run*>(ctx);
+    of.loop->respond(of, read_struct(response));
+  };
+  {
+    std::lock_guard lock(mutex_);
+    runs_[run->id] = run;
+  }
+  ErrorSlot error;
+  const int32_t code = engine_.api().run(instance, &run->request.run, error.get());
+  if (code == SN_OK) return;
+  write_refusal(code, base::message(error.check(code, "the engine", "run")), refusal);
+  std::lock_guard lock(run->mutex);
+  if (!run->finished) finish(*run, refusal);
+  run->finished = true;
+  end(*run);
+}
+
+void RunLoop::respond(Run& run, const sn_response& response) {
+  bool is_final = false;
+  {
+    std::lock_guard lock(run.mutex);
+    if (run.finished) return;
+    std::string body;
+    std::vector<base::File> files;
+    const base::Status status = write_response(response, run.request.run, run.room, body, files);
+    if (!status.ok()) {
+      body.clear();
+      files.clear();
+      write_failure(static_cast<int32_t>(status.code()), base::message(status), body);
+    }
+    is_final = response.final != 0 || !status.ok();
+    run.finished = is_final;
+    if (!is_final || run.streams || !files.empty() || body.size() > run.head->response_capacity) {
+      send(run, body, files, is_final);
+    } else {
+      finish(run, body);
+    }
+  }
+  if (is_final) end(run);
+}
+
+// Into the slot, whoever waits for it.
+void RunLoop::finish(Run& run, std::string_view response) {
+  SlotHead& head = *run.head;
+  if (run.streams || response.size() > head.response_capacity) {
+    return send(run, response, {}, true);
+  }
+  std::memcpy(reinterpret_cast<char*>(&head) + head.response_offset, response.data(),
+              response.size());
+  head.response_size.store(response.size(), std::memory_order_relaxed);
+  switch (head.state.exchange(kDone)) {
+    case kSleeping:
+      futex_wake(head.state, 1);
+      break;
+    case kHanded:
+      socket_.send(kRunDone, run.id, {}).IgnoreError();
+      break;
+    default:
+      break;
+  }
+}
+
+void RunLoop::send(Run& run, std::string_view response, const std::vector<base::File>& files,
+                   bool final) {
+  if (!run.streams) {
+    run.streams = true;
+    if (run.head->state.exchange(kStreamed) == kSleeping) futex_wake(run.head->state, 1);
+  }
+  std::vector<int> numbers;
+  for (const base::File& file : files) numbers.push_back(file.get());
+  std::string body;
+  Writer(body).number(final ? 1 : 0);
+  body.append(response);
+  socket_.send(kResponse, run.id, body, numbers).IgnoreError();
+}
+
+void RunLoop::end(const Run& run) {
+  std::shared_ptr<Run> last;  // of what it refers to itself
+  std::lock_guard lock(mutex_);
+  const auto found = runs_.find(run.id);
+  if (found == runs_.end()) return;
+  last = std::move(found->second);
+  runs_.erase(found);
+}
+
+void RunLoop::cancel(uint64_t id) {
+  std::shared_ptr<Run> run;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = runs_.find(id);
+    if (found == runs_.end()) return;
+    run = found->second;
+  }
+  sn_instance* const instance = engine_.instance(run->request.instance);
+  if (instance == nullptr || engine_.api().cancel == nullptr) return;
+  {
+    // The engine knows a run until its final response only.
+    std::lock_guard lock(run->mutex);
+    if (run->finished) return;
+  }
+  engine_.api().cancel(instance, &run->request.run);
+}
+
+bool RunLoop::is_idle() {
+  std::lock_guard lock(mutex_);
+  return runs_.empty();
+}
+
+}  // namespace supernova::engine::worker

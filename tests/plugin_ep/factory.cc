@@ -1,0 +1,126 @@
+// What the runtime finds in the library: one factory, which brings its own device along.
+#include <cctype>
+#include <cstdlib>
+
+#include "provider.h"
+
+namespace plugin_ep {
+namespace {
+
+std::string option(const OrtSessionOptions* options, const std::string& key) {
+  // The runtime keeps a provider's options below its name in small letters.
+  std::string full = "ep.";
+  for (const char letter : std::string(kName)) {
+    full += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  }
+  full += "." + key;
+  int has = 0;
+  if (api->HasSessionConfigEntry(options, full.c_str(), &has) != nullptr || has == 0) return "";
+  char value[256] = {};
+  size_t size = sizeof(value);
+  return api->GetSessionConfigEntry(options, full.c_str(), value, &size) == nullptr ? value : "";
+}
+
+class Factory : public OrtEpFactory {
+ public:
+  Factory() : OrtEpFactory{} {
+    ort_version_supported = ORT_API_VERSION;
+    GetName = [](const OrtEpFactory*) noexcept { return kName; };
+    GetVendor = [](const OrtEpFactory*) noexcept { return kVendor; };
+    GetVendorId = [](const OrtEpFactory*) noexcept { return kVendorId; };
+    GetVersion = [](const OrtEpFactory*) noexcept { return "1.0.0"; };
+    GetSupportedDevices = &devices;
+    CreateEp = &create;
+    ReleaseEp = [](OrtEpFactory*, OrtEp* ep) noexcept { delete static_cast<Provider*>(ep); };
+    CreateAllocator = &allocator;
+    ReleaseAllocator = [](OrtEpFactory*, OrtAllocator* memory) noexcept {
+      delete static_cast<Memory*>(memory);
+    };
+    CreateDataTransfer = [](OrtEpFactory* self, OrtDataTransferImpl** out) noexcept {
+      *out = make_data_transfer(static_cast<Factory*>(self)->memory_);
+      return static_cast<OrtStatus*>(nullptr);
+    };
+    IsStreamAware = [](const OrtEpFactory*) noexcept { return false; };
+  }
+  Factory(const Factory&) = delete;
+  Factory& operator=(const Factory&) = delete;
+  ~Factory() {
+    if (memory_ != nullptr) api->ReleaseMemoryInfo(memory_);
+    if (hardware_ != nullptr) ep_api->ReleaseHardwareDevice(hardware_);
+  }
+
+  OrtStatus* prepare() {
+    if (OrtStatus* status = api->CreateMemoryInfo_V2(kName, OrtMemoryInfoDeviceType_NPU, kVendorId,
+                                                     0, OrtDeviceMemoryType_DEFAULT, 0,
+                                                     OrtDeviceAllocator, &memory_)) {
+      return status;
+    }
+    return ep_api->CreateHardwareDevice(OrtHardwareDeviceType_NPU, kVendorId, kProductId, kVendor,
+                                        nullptr, &hardware_);
+  }
+
+ private:
+  static OrtStatus* devices(OrtEpFactory* self, const OrtHardwareDevice* const*, size_t,
+                            OrtEpDevice** out, size_t room, size_t* count) noexcept {
+    auto& factory = *static_cast<Factory*>(self);
+    *count = 0;
+    if (room == 0) return nullptr;
+    if (OrtStatus* status =
+            ep_api->CreateEpDevice(&factory, factory.hardware_, nullptr, nullptr, &out[0])) {
+      return status;
+    }
+    *count = 1;
+    return ep_api->EpDevice_AddAllocatorInfo(out[0], factory.memory_);
+  }
+
+  static OrtStatus* create(OrtEpFactory* self, const OrtHardwareDevice* const*,
+                           const OrtKeyValuePairs* const*, size_t, const OrtSessionOptions* options,
+                           const OrtLogger*, OrtEp** ep) noexcept {
+    Settings settings;
+    settings.memory_limit = std::strtoul(option(options, "memory_limit").c_str(), nullptr, 10);
+    const std::string lose_after = option(options, "lose_after");
+    if (!lose_after.empty()) settings.lose_after = std::strtol(lose_after.c_str(), nullptr, 10);
+    settings.leave = option(options, "leave");
+    *ep = new Provider(std::move(settings), static_cast<Factory*>(self)->memory_);
+    return nullptr;
+  }
+
+  static OrtStatus* allocator(OrtEpFactory* self, const OrtMemoryInfo*, const OrtKeyValuePairs*,
+                              OrtAllocator** out) noexcept {
+    *out = new Memory(static_cast<Factory*>(self)->memory_, 0);
+    return nullptr;
+  }
+
+  OrtMemoryInfo* memory_ = nullptr;
+  OrtHardwareDevice* hardware_ = nullptr;
+};
+
+}  // namespace
+}  // namespace plugin_ep
+
+extern "C" {
+
+__attribute__((visibility("default"))) OrtStatus* CreateEpFactories(const char*,
+                                                                    const OrtApiBase* base,
+                                                                    const OrtLogger*,
+                                                                    OrtEpFactory** factories,
+                                                                    size_t room, size_t* count) {
+  plugin_ep::api = base->GetApi(ORT_API_VERSION);
+  plugin_ep::ep_api = plugin_ep::api->GetEpApi();
+  *count = 0;
+  if (room == 0) return nullptr;
+  auto* factory = new plugin_ep::Factory;
+  if (OrtStatus* status = factory->prepare()) {
+    delete factory;
+    return status;
+  }
+  factories[0] = factory;
+  *count = 1;
+  return nullptr;
+}
+
+__attribute__((visibility("default"))) OrtStatus* ReleaseEpFactory(OrtEpFactory* factory) {
+  delete static_cast<plugin_ep::Factory*>(factory);
+  return nullptr;
+}
+}

@@ -1,0 +1,37 @@
+"""supernova conformance: the suite's table, its report, and wrong use."""
+
+import json
+
+from test_cli import Folder, supernova
+
+SUITE = ("conformance", "--engine", "onnxruntime")
+
+
+class Conformance(Folder):
+    def test_the_cpu_runtime(self):
+        report = self.path("report.json")
+        result = supernova(*SUITE, "--filter", "operators/Conv", "--output", report)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("operators", result.stdout)
+        with open(report, encoding="utf-8") as file:
+            written = json.load(file)
+        self.assertEqual(written["engine"], "onnxruntime")
+        self.assertEqual(written["device"]["kind"], "cpu")
+        self.assertEqual(written["counts"]["failed"], 0)
+        self.assertEqual(written["counts"]["passed"], len(written["cases"]))
+        self.assertGreater(len(written["cases"]), 4)
+
+    def test_json(self):
+        result = supernova(*SUITE, "--filter", "shapes/", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual({case["outcome"] for case in json.loads(result.stdout)["cases"]},
+                         {"passed"})
+
+    def test_wrong_use(self):
+        self.assert_error(supernova("conformance"), "--engine")
+        self.assert_error(supernova("conformance", "--engine", "none"), "no engine 'none'",
+                          "onnxruntime")
+        self.assert_error(supernova(*SUITE, "--filter", "no such case"), "no such case")
+        self.assert_error(supernova(*SUITE, "--device", "nvidia:7"), "nvidia:7")
+        self.assert_error(supernova(*SUITE, "--filter", "operators/Abs", "--output",
+                                    self.path("no/folder.json")), "no/folder.json")

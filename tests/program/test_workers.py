@@ -1,0 +1,374 @@
+"""Engines in worker processes: what crashes, hangs or eats memory there costs one request, at most
+one model, never a neighbour or the server."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import onnx_writer
+import workers
+from server import BINARY, Server
+
+GONE_WITHIN = 20.0  # seconds; a limit for what hangs, not an expectation
+
+
+def eventually(condition):
+    end = time.monotonic() + GONE_WITHIN
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return condition()
+
+
+@unittest.skipUnless(os.path.exists(workers.engine()),
+                     f"the engine library {workers.engine()} is not built")
+class WorkerCase(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="supernova-workers-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def serve(self, *flags, library=None):
+        libraries = [library or workers.engine()] if not isinstance(library, list) else library
+        flags = [*(f for l in libraries for f in ("--engine-library", l)), *flags]
+        server = Server(["--model-repository", self.folder], flags)
+        self.addCleanup(self.stop, server)
+        return server
+
+    def stop(self, server):
+        pids = workers.children(server.process.pid)
+        self.assertEqual(server.stop(), 0, "".join(server.log[-20:]))
+        for pid in pids:
+            self.assertTrue(eventually(lambda pid=pid: not workers.exists(pid)),
+                            f"the worker {pid} is left behind")
+
+    def add(self, name, words="", **more):
+        workers.add_model(self.folder, name, words, **more)
+
+    def add_onnx(self, name):
+        os.makedirs(os.path.join(self.folder, name, "1"))
+        with open(os.path.join(self.folder, name, "1", "model.onnx"), "wb") as file:
+            file.write(onnx_writer.identity("FP32", ["n"]))
+
+    def assert_right(self, client, model="good", values=(1.0, 2.0, 3.0), offset=0.0):
+        status, answer = client.infer(model, values)
+        self.assertEqual((status, answer), (200, [v + offset for v in values]))
+
+
+class Isolation(WorkerCase):
+    def test_a_library_runs_in_a_worker_and_not_in_the_server(self):
+        self.add("good")
+        server = self.serve()
+        self.assert_right(workers.Client(server))
+        self.assertFalse(workers.maps(server.process.pid, "faulty.so"))
+        self.assertTrue(any(workers.maps(pid, "faulty.so")
+                            for pid in workers.children(server.process.pid)))
+        self.assertEqual(workers.metric(server, "supernova_worker_state", state="ready",
+                                        worker="faulty@cpu"), 1)
+        self.assertGreater(workers.metric(server, "supernova_worker_resident_memory_bytes",
+                                          role="active"), 1 << 20)
+
+    def test_it_runs_in_the_server_when_told_to(self):
+        self.add("good")
+        server = self.serve("--engine-isolation", "faulty=in-process")
+        self.assert_right(workers.Client(server))
+        self.assertTrue(workers.maps(server.process.pid, "faulty.so"))
+        self.assertEqual(workers.children(server.process.pid), [])
+
+    def test_a_model_chooses_for_itself(self):
+        self.add("shared")
+        self.add("own", parameters={"isolation": "own-worker"})
+        self.add("here", parameters={"isolation": "in-process"})
+        self.add("nowhere", parameters={"isolation": "jail"})
+        server = self.serve()
+        client = workers.Client(server)
+        for model in ("shared", "own", "here"):
+            self.assert_right(client, model)
+        self.assertIn("jail", client.index()["nowhere"][1])
+        self.assertEqual(workers.metric(server, "supernova_worker_state", state="ready"), 2)
+        self.assertEqual(workers.metric(server, "supernova_worker_state", state="ready",
+                                        worker="faulty@cpu/own"), 1)
+
+    def test_the_built_in_engine_in_a_worker_answers_the_same(self):
+        self.add_onnx("good")
+        self.add_onnx("other")
+        server = self.serve("--engine-isolation", "onnxruntime=worker")
+        client = workers.Client(server)
+        self.assert_right(client)
+        self.assert_right(client, "other", [float(i) for i in range(5000)])
+        self.assertFalse(workers.maps(server.process.pid, "libonnxruntime"))
+
+    def test_two_versions_of_a_library_side_by_side(self):
+        self.add("first", backend="v1")
+        self.add("second", backend="v2")
+        server = self.serve(library=["v1=" + workers.engine(), "v2=" + workers.engine("faulty_v2")])
+        client = workers.Client(server)
+        self.assert_right(client, "first")
+        self.assert_right(client, "second", offset=1000.0)
+        for pid in workers.children(server.process.pid):
+            self.assertFalse(workers.maps(pid, "faulty.so") and workers.maps(pid, "faulty_v2.so"))
+
+    def test_offline_commands_have_the_flags(self):
+        model = os.path.join(self.folder, "model.onnx")
+        with open(model, "wb") as file:
+            file.write(onnx_writer.sum_difference())
+        command = [BINARY, "infer", model, "--json"]
+        for where in ("in-process", "worker", "own-worker"):
+            done = subprocess.run([*command, "--engine-isolation", where], capture_output=True,
+                                  text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("SUM", done.stdout)
+        done = subprocess.run([*command, "--engine-isolation", "jail"], capture_output=True,
+                              text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--engine-isolation: isolation 'jail' is not known", done.stderr)
+
+
+class Libraries(WorkerCase):
+    """Libraries that can't be used are refused with the reason; the others serve."""
+
+    def refused(self, library, *reasons):
+        self.add("good", backend="fine")
+        self.add("bad", backend=library)
+        server = self.serve(library=["fine=" + workers.engine(), workers.engine(library)])
+        client = workers.Client(server)
+        self.assert_right(client)
+        state, why = client.index()["bad"]
+        self.assertEqual(state, "UNAVAILABLE")
+        status, answer = client.infer("bad", [1.0])
+        self.assertEqual(status, 503)
+        for reason in reasons:
+            self.assertIn(reason, why)
+            self.assertIn(reason, answer)
+        done = subprocess.run([BINARY, "infer", self.folder + "/bad/1", "--engine-library",
+                               workers.engine(library)], capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertEqual(done.returncode, 1)
+        for reason in reasons:
+            self.assertIn(reason, done.stderr)
+
+    def test_another_abi_version(self):
+        self.refused("faulty_abi", "faulty_abi.so", "ABI version 99")
+
+    def test_one_that_aborts_while_it_is_loaded(self):
+        self.refused("faulty_constructor", "faulty_constructor.so", "SIGABRT")
+
+    def test_one_that_is_not_there(self):
+        self.add("good", backend="fine")
+        with self.assertRaisesRegex(RuntimeError, "nowhere.so"):
+            Server(["--model-repository", self.folder],
+                   ["--engine-library", "/nowhere.so", "--exit-on-error"])
+
+
+class Loads(WorkerCase):
+    def test_models_that_fail_while_they_are_loaded(self):
+        faults = {"segv": "SIGSEGV", "abort": "SIGABRT", "exit": "exit code 3",
+                  "hang": "took too long", "allocate": "memory"}
+        self.add("good")
+        self.add_onnx("onnx")
+        for fault in faults:
+            self.add(fault, f"load={fault}")
+            self.add(fault + "_instance", f"open={fault}")
+        server = self.serve("--model-control-mode", "explicit", "--load-model", "good",
+                            "--load-model", "onnx", "--worker-load-timeout-ms", "3000",
+                            "--worker-memory-byte-size", "512MiB")
+        stop, wrong, answers = threading.Event(), [], []
+
+        def neighbour(model):
+            client = workers.Client(server)
+            while not stop.is_set():
+                answer = client.infer(model, [1.0, 2.0])
+                answers.append(answer)
+                if answer != (200, [1.0, 2.0]):
+                    wrong.append(answer)
+
+        # In the same worker and in the server itself.
+        threads = [threading.Thread(target=neighbour, args=(m,)) for m in ("good", "onnx")]
+        for thread in threads:
+            thread.start()
+        try:
+            client = workers.Client(server)
+            for fault, reason in faults.items():
+                for model in (fault, fault + "_instance"):
+                    with self.subTest(model):
+                        status, answer = client.load(model)
+                        self.assertEqual(status, 400, answer)
+                        self.assertIn(reason, answer)
+                        state, why = client.index()[model]
+                        self.assertEqual(state, "UNAVAILABLE")
+                        self.assertIn(reason, why)
+                        status, answer = client.ready(model)
+                        self.assertEqual(status, 503)
+                        self.assertIn(reason, answer)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(wrong, [])
+        self.assertGreater(len(answers), 10)
+
+    def test_a_model_that_was_mended_loads(self):
+        self.add("model", "load=segv")
+        server = self.serve("--model-control-mode", "explicit", "--load-model", "*")
+        client = workers.Client(server)
+        self.assertIn("quarantined", client.index()["model"][1])
+        self.assertEqual(client.load("model")[0], 400)  # the operator may always try
+        workers.set_words(self.folder, "model", "none")
+        self.assertEqual(client.load("model"), (200, ""))
+        self.assert_right(client, "model")
+
+
+class Runs(WorkerCase):
+    def serve_values(self, *flags, **more):
+        self.add("good")
+        self.add("bad", "values", **more)
+        server = self.serve("--model-control-mode", "explicit", "--load-model", "*", *flags)
+        return server, workers.Client(server)
+
+    def test_a_request_that_crashes_is_answered_and_then_refused(self):
+        faults = {"segv": "SIGSEGV", "abort": "SIGABRT", "exit": "exit code 3",
+                  "hang": "took too long", "allocate": "ran out of memory"}
+        for fault in faults:
+            self.add(fault, "values")
+        server, client = self.serve_values("--worker-run-timeout-ms", "1500",
+                                           "--worker-memory-byte-size", "512MiB")
+        for fault, reason in faults.items():
+            with self.subTest(fault):
+                poison = [float(workers.fault(fault)), 7.0]
+                # What takes too long is not tried twice for one request.
+                for _ in range(2 if fault == "hang" else 1):
+                    status, answer = client.infer(fault, poison)
+                    self.assertGreaterEqual(status, 500)
+                    self.assertIn(reason, answer)
+                ends = workers.metric(server, "supernova_worker_ends_total")
+                # Content that ended two workers is not tried on a third.
+                status, answer = client.infer(fault, poison)
+                self.assertGreaterEqual(status, 400)
+                self.assertIn(reason, answer)
+                self.assertIn("not tried any more", answer)
+                self.assertEqual(workers.metric(server, "supernova_worker_ends_total"), ends)
+                self.assert_right(client, "good")
+                self.assert_right(client, fault)
+                self.assertEqual(client.ready(fault)[0], 200)
+
+    def test_a_model_with_many_such_requests_is_quarantined(self):
+        server, client = self.serve_values()
+        for i in range(5):
+            self.assertGreaterEqual(client.infer("bad", [workers.fault("segv"), float(i)])[0], 500)
+        status, answer = client.infer("bad", [1.0])
+        self.assertEqual(status, 503)
+        self.assertIn("quarantined", answer)
+        self.assertIn("SIGSEGV", answer)
+        state, why = client.index()["bad"]
+        self.assertEqual(state, "UNAVAILABLE")
+        self.assertIn("quarantined", why)
+        status, answer = client.ready("bad")
+        self.assertEqual(status, 503)
+        self.assertIn("quarantined", answer)
+        self.assert_right(client, "good")
+        self.assertEqual(client.index()["good"][0], "READY")
+        # The operator has it tried again.
+        self.assertEqual(client.load("bad"), (200, ""))
+        self.assert_right(client, "bad")
+        self.assertEqual(client.index()["bad"], ("READY", ""))
+        del server
+
+    def test_a_second_try_mends_what_it_can(self):
+        marker = os.path.join(self.folder, ".once")
+        self.add("model", f"run=segv once={marker}")
+        os.close(os.open(marker, os.O_CREAT))  # not while the server tries it
+        server = self.serve()
+        client = workers.Client(server)
+        os.unlink(marker)
+        self.assert_right(client, "model")
+        self.assertEqual(workers.metric(server, "supernova_worker_retried_runs_total"), 1)
+        self.assertEqual(workers.metric(server, "supernova_worker_ends_total", cause="crashed"), 1)
+        self.assertEqual(client.index()["model"], ("READY", ""))
+
+    def test_an_answer_that_lies_about_its_size(self):
+        server, client = self.serve_values()
+        status, answer = client.infer("bad", [workers.fault("corrupt"), 1.0])
+        self.assertGreaterEqual(status, 500, answer)
+        self.assert_right(client, "bad")
+        self.assert_right(client, "good")
+        del server
+
+    def test_limits_of_one_model(self):
+        self.add("good")
+        self.add("large", "hold_mib=300", parameters={
+            "isolation": "own-worker", "worker.memory_byte_size": str(200 << 20)})
+        self.add("slow", "run=slow slow_ms=30000 values", parameters={
+            "isolation": "own-worker", "worker.run_timeout_ms": "300"})
+        server = self.serve("--model-control-mode", "explicit", "--load-model", "good")
+        client = workers.Client(server)
+        status, answer = client.load("large")
+        self.assertEqual(status, 400)
+        self.assertIn("memory", answer)
+        self.assert_right(client, "good")
+        workers.set_words(self.folder, "large", "hold_mib=20")
+        self.assertEqual(client.load("large"), (200, ""))
+        self.assert_right(client, "large")
+
+
+class Kills(WorkerCase):
+    def test_kills_from_outside_lose_nothing_and_blame_nobody(self):
+        self.add("good")
+        self.add("second")
+        server = self.serve()
+        stop, wrong, counts = threading.Event(), [], []
+
+        def ask(number):
+            client = workers.Client(server)
+            count = 0
+            while not stop.is_set():
+                values = [float(number), float(count % 999)]
+                answer = client.infer(("good", "second")[number % 2], values)
+                count += 1
+                if answer != (200, values):
+                    wrong.append(answer)
+            counts.append(count)
+
+        threads = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for kill in range(20):
+                pids = [p for p in workers.children(server.process.pid)
+                        if workers.maps(p, "faulty.so")]
+                if not pids:
+                    self.assertTrue(eventually(lambda: workers.children(server.process.pid)))
+                    continue
+                os.kill(pids[0], (signal.SIGKILL, signal.SIGTERM)[kill % 2])
+                self.assertTrue(eventually(lambda pid=pids[0]: not workers.exists(pid)))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(wrong, [])
+        self.assertGreater(min(counts), 0)
+        client = workers.Client(server)
+        self.assertEqual(client.index(), {"good": ("READY", ""), "second": ("READY", "")})
+        self.assertGreater(workers.metric(server, "supernova_worker_ends_total",
+                                          cause="killed_from_outside"), 10)
+        self.assertEqual(workers.metric(server, "supernova_worker_ends_total", cause="crashed"), 0)
+
+    def test_a_killed_server_leaves_no_worker_behind(self):
+        self.add("good")
+        server = self.serve()
+        self.assert_right(workers.Client(server))
+        pids = workers.children(server.process.pid)
+        self.assertGreaterEqual(len(pids), 1)
+        server.process.kill()
+        server.process.wait()
+        for pid in pids:
+            self.assertTrue(eventually(lambda pid=pid: not workers.exists(pid)))
+        server.stop = lambda: 0  # it has been
+
+
+if __name__ == "__main__":
+    unittest.main()
