@@ -55,7 +55,7 @@ std::optional<EngineCase> tflite_case() {
   tensor::Artefact artefact;
   artefact.format = "tflite";
   artefact.bytes = tensor::Buffer::copy_of(model.file());
-  return EngineCase{"tflite", [] { return &engine::tflite::entry; },
+  return EngineCase{"tflite", "tflite", [] { return &engine::tflite::entry; },
                     [] { return engine::Engine::open(&engine::tflite::entry, {}); }, artefact};
 }
 
@@ -73,6 +73,7 @@ struct WorkerOptions {
   const char* value;
 };
 constexpr WorkerOptions kOnnxruntime{"worker.engine", "onnxruntime"};
+constexpr WorkerOptions kTflite{"worker.engine", "tflite"};
 constexpr WorkerOptions kDoNothing{"worker.library", SUPERNOVA_DO_NOTHING_ENGINE};
 
 template <const WorkerOptions& hosted>
@@ -128,7 +129,9 @@ std::vector<EngineCase> all_engines() {
                               in_a_worker<kOnnxruntime>(onnxruntime_case()),
                               in_a_worker<kDoNothing>(do_nothing_case())};
   static const std::optional<EngineCase> tflite = tflite_case();  // says so once
-  if (tflite) all.push_back(*tflite);
+  if (!tflite) return all;
+  all.push_back(*tflite);
+  all.push_back(in_a_worker<kTflite>(*tflite));
   return all;
 }
 std::vector<EngineCase> onnx_engines() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Models that others wrote, through `supernova infer`, against the outputs of an independent runtime.
 
-usage: golden.py FORMAT [MODEL...] [-v]
+usage: golden.py FORMAT [MODEL...] [--engine NAME]
 
 The models are $SUPERNOVA_TEST_MODELS/FORMAT/MODEL (default ../shared/models), each with a meta.json
 that says its inputs, outputs, options and tolerance. A model without stored outputs must run or be
@@ -23,6 +23,10 @@ BINARY = os.environ.get("SUPERNOVA", os.path.join(ROOT, "build", "release", "bin
 MODELS = os.environ.get("SUPERNOVA_TEST_MODELS", os.path.join(ROOT, "..", "shared", "models"))
 KNOWN = {"rtol", "atol", "max_step", "same_argmax", "exact_integers", "rows", "min_iou_nonzero",
          "atol_of_range"}
+
+
+class NotInstalled(Exception):
+    """The engine's library isn't there."""
 
 
 def load(path):
@@ -75,8 +79,10 @@ def off_numbers(got, expected, tolerance):
     return None, worst
 
 
-def infer(folder, meta, out):
+def infer(folder, meta, out, engine):
     command = [BINARY, "infer", folder, "--output-dir", out]
+    if engine:
+        command += ["--engine", engine]
     for key, value in (meta.get("options") or {}).items():
         command += ["--option", f"{key}={value}"]
     for i in meta.get("inputs") or []:
@@ -84,14 +90,16 @@ def infer(folder, meta, out):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def check(folder):
+def check(folder, engine):
     """(problems as lines, what to print of a good one)."""
     with open(os.path.join(folder, "meta.json"), encoding="utf-8") as file:
         meta = json.load(file)
     outputs = meta.get("outputs") or []
     with tempfile.TemporaryDirectory() as out:
-        done = infer(folder, meta, out)
+        done = infer(folder, meta, out, engine)
         last = (done.stderr.strip().splitlines() or [""])[-1]
+        if engine and "can't be loaded" in last:
+            raise NotInstalled(last)
         if not outputs:
             good = done.returncode == 0 or (done.returncode == 1 and "error: " in done.stderr)
             return ([] if good else [f"exit {done.returncode}: {last}"]), last or "runs"
@@ -117,6 +125,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("format")
     parser.add_argument("models", nargs="*")
+    parser.add_argument("--engine", default="")
     args = parser.parse_args()
     root = os.path.join(MODELS, args.format)
     if not os.path.isdir(root):
@@ -126,7 +135,11 @@ def main():
     for name in args.models or sorted(os.listdir(root)):
         if not os.path.exists(os.path.join(root, name, "meta.json")):
             continue
-        problems, words = check(os.path.join(root, name))
+        try:
+            problems, words = check(os.path.join(root, name), args.engine)
+        except NotInstalled as why:
+            print(f"skipped: {why}", file=sys.stderr)
+            return 77
         failed += bool(problems)
         print(f"{name}: {'FAILED' if problems else words}", flush=True)
         for problem in problems:

@@ -22,6 +22,43 @@ TEST_F(Tflite, RunsAndTakesOtherShapes) {
   EXPECT_THAT(run_floats(session, {floats("x", {1, 2}, {5, 0})}), ElementsAre(50, 0));
 }
 
+// A batch of none must not bring a kernel down that divides by it.
+TEST_F(Tflite, RunsEmptyBatches) {
+  TfModel model;
+  const auto open_shape = [](std::vector<int32_t> shape, const std::string& name) {
+    std::vector<int32_t> signature = shape;
+    signature[0] = -1;
+    return TfTensor{.shape = std::move(shape), .signature = std::move(signature), .name = name};
+  };
+  const auto x = model.input(open_shape({1, 4, 4, 1}, "x"));
+  const auto conv = model.tensor(open_shape({1, 4, 4, 2}, "conv"));
+  const auto pool = model.tensor(open_shape({1, 2, 2, 2}, "pool"));
+  const auto flat = model.tensor(open_shape({1, 8}, "flat"));
+  const auto dense = model.tensor(open_shape({1, 3}, "dense"));
+  const auto y = model.tensor(open_shape({1, 3}, "y"));
+  model.op(
+      "CONV_2D",
+      {x, model.constant({2, 3, 3, 1}, std::vector<float>(18, 1)), model.constant({2}, {0, 0})},
+      {conv}, FlatTable().number(0, int8_t{0}).number(1, 1).number(2, 1));
+  model.op("AVERAGE_POOL_2D", {conv}, {pool},
+           FlatTable().number(0, int8_t{1}).number(1, 2).number(2, 2).number(3, 2).number(4, 2));
+  model.op("RESHAPE", {pool, model.ints({-1, 8})}, {flat});
+  model.op(
+      "FULLY_CONNECTED",
+      {flat, model.constant({3, 8}, std::vector<float>(24, 1)), model.constant({3}, {0, 0, 0})},
+      {dense});
+  model.op("SOFTMAX", {dense}, {y}, FlatTable().number(0, 1.0F));
+  model.set_outputs({y});
+  const auto it = open(model);
+  ASSERT_TRUE(it.ok()) << it.status();
+  for (const int64_t batch : {1, 0, 2, 0, 1}) {
+    const std::vector<float> values(static_cast<size_t>(batch) * 16, 1);
+    const auto response = run(*it->session, {floats("x", {batch, 4, 4, 1}, values)});
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->outputs[0].shape, tensor::Shape({batch, 3}));
+  }
+}
+
 // An identity of every type that goes in and out.
 TEST_F(Tflite, CarriesEveryType) {
   const std::vector<std::pair<TfType, tensor::DataType>> types = {

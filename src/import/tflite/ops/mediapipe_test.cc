@@ -49,7 +49,7 @@ TEST(TfliteMediapipe, SaysWhatTheEdgeTpuNeeds) {
   model.op("edgetpu-custom-op", {x}, {y});
   model.set_outputs({y});
   EXPECT_THAT(refusal(model),
-              HasSubstr("compiled for the Edge TPU and runs on that device only; use the .tflite"));
+              HasSubstr("serve it with the engine tflite on the device edgetpu, or use the .tflite"));
 }
 
 }  // namespace
