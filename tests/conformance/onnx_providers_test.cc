@@ -318,6 +318,9 @@ TEST_P(OnnxProviders, OutOfDeviceMemoryIsSaidAndPasses) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("npu:0"), HasSubstr("memory")));
   EXPECT_TRUE(ask(10).ok()) << "what fits is served afterwards";
+  EXPECT_THAT(refusal(test_npu(), whole_model(), with_plugin({{"provider.memory_limit", "1"}}),
+                      absl::StatusCode::kResourceExhausted),
+              HasSubstr("npu:0"));
 }
 
 TEST_P(OnnxProviders, LibrariesThatCanNotBeUsedAreRefusedByName) {
