@@ -17,7 +17,10 @@ base::Result<const OrtApi*> load_api() {
   setenv("ORT_DISABLE_TELEMETRY", "1", 1);
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string path = (self.parent_path() / "../lib/libonnxruntime.so.1").string();
+  const char* chosen = std::getenv("SUPERNOVA_ONNXRUNTIME_LIBRARY");
+  const std::string path = chosen != nullptr && *chosen != '\0'
+                               ? std::string(chosen)
+                               : (self.parent_path() / "../lib/libonnxruntime.so.1").string();
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return absl::UnavailableError(dlerror());
   using GetBase = const OrtApiBase* (*)();
@@ -58,7 +61,20 @@ struct BareModel::Impl {
     return result;
   }
 
-  base::Status open_session(const std::string& path) {
+  base::Status add_provider(OrtSessionOptions* options, const std::string& provider) {
+    if (provider == "webgpu") {
+      return check(
+          api->SessionOptionsAppendExecutionProvider(options, "WebGPU", nullptr, nullptr, 0));
+    }
+    OrtCUDAProviderOptionsV2* cuda = nullptr;
+    SN_TRY(check(api->CreateCUDAProviderOptions(&cuda)));
+    const base::Status status =
+        check(api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda));
+    api->ReleaseCUDAProviderOptions(cuda);
+    return status;
+  }
+
+  base::Status open_session(const std::string& path, const std::string& provider) {
     SN_TRY(check(api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "bench", &env)));
     OrtSessionOptions* options = nullptr;
     SN_TRY(check(api->CreateSessionOptions(&options)));
@@ -66,6 +82,7 @@ struct BareModel::Impl {
         options, api->ReleaseSessionOptions);
     SN_TRY(check(api->SetIntraOpNumThreads(options, 1)));
     SN_TRY(check(api->SetInterOpNumThreads(options, 1)));
+    if (!provider.empty()) SN_TRY(add_provider(options, provider));
     SN_TRY(check(api->CreateSession(env, path.c_str(), options, &session)));
     return check(api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeCPU, &memory));
   }
@@ -77,15 +94,17 @@ struct BareModel::Impl {
     SN_TRY(check(api->CastTypeInfoToTensorInfo(type, &info)));
     ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
     if (info != nullptr) SN_TRY(check(api->GetTensorElementType(info, &element)));
-    if (element != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) {
-      return absl::InvalidArgumentError("only FP32 tensors are supported");
+    if (element != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT &&
+        element != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16) {
+      return absl::InvalidArgumentError("only FP32 and FP16 tensors are supported");
     }
     size_t rank = 0;
     SN_TRY(check(api->GetDimensionsCount(info, &rank)));
     tensor.shape.resize(rank);
     SN_TRY(check(api->GetDimensions(info, tensor.shape.data(), rank)));
     for (int64_t& size : tensor.shape) size = size < 0 ? 1 : size;
-    tensor.data_type = tensor::DataType::kFp32;
+    tensor.data_type = element == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT ? tensor::DataType::kFp32
+                                                                      : tensor::DataType::kFp16;
     SN_ASSIGN(const size_t bytes, tensor::byte_size(tensor.data_type, tensor.shape));
     tensor.buffer = tensor::Buffer::allocate(bytes);
     std::memset(tensor.buffer.data(), 0, bytes);
@@ -125,10 +144,10 @@ BareModel::BareModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 BareModel::BareModel(BareModel&& other) noexcept = default;
 BareModel::~BareModel() = default;
 
-base::Result<BareModel> BareModel::open(const std::string& path) {
+base::Result<BareModel> BareModel::open(const std::string& path, const std::string& provider) {
   auto impl = std::make_unique<Impl>();
   SN_ASSIGN(impl->api, load_api());
-  base::Status status = impl->open_session(path);
+  base::Status status = impl->open_session(path, provider);
   if (status.ok()) status = impl->describe_all();
   if (!status.ok()) return base::annotate(status, path);
   return BareModel(std::move(impl));

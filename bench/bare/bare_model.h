@@ -13,8 +13,11 @@ namespace supernova::bench {
 
 class BareModel {
  public:
-  // A model file with one input and FP32 tensors only; sizes that may vary are 1.
-  static base::Result<BareModel> open(const std::string& path);
+  // A model file with one input and FP32 or FP16 tensors only; sizes that may vary are 1.
+  // `provider` is
+  // "" for the CPU, "cuda" or "webgpu" for the first device of that kind; tensors stay in host
+  // memory.
+  static base::Result<BareModel> open(const std::string& path, const std::string& provider = "");
   BareModel(BareModel&& other) noexcept;
   BareModel& operator=(BareModel&&) = delete;
   ~BareModel();

@@ -269,6 +269,23 @@ TEST_P(OnnxProviders, ASignatureNeedsNoSessionOnTheCpu) {
   EXPECT_EQ((*vendors)->signatures()[0].outputs[0].shape, tensor::Shape({2}));
 }
 
+TEST_P(OnnxProviders, RefusesFilesThatAreNoModelsAlsoForADevice) {
+  const auto refused = [&](const std::string& model) {
+    const auto engine = GetParam().open();
+    if (!engine.ok()) return engine.status();
+    return (*engine)->open_model(onnx_artefact(model), with_plugin({{"device", "npu:0"}})).status();
+  };
+  EXPECT_FALSE(refused("this is not a model").ok());
+  EXPECT_FALSE(refused(std::string(1000, '\xff')).ok());
+  // A stump may still declare what goes in and out; an instance of it can't be opened.
+  const std::string model = whole_model();
+  for (size_t length = 1; length < model.size(); length += 7) {
+    const auto it =
+        open_on(test_npu(), model.substr(0, length), with_plugin({{"device", "npu:0"}}));
+    EXPECT_FALSE(it.ok()) << length << " of " << model.size() << " bytes";
+  }
+}
+
 TEST_P(OnnxProviders, ADeviceLostWhileServingIsUnavailable) {
   const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.lose_after", "4"}}));
   ASSERT_TRUE(it.ok()) << it.status();
@@ -301,6 +318,9 @@ TEST_P(OnnxProviders, OutOfDeviceMemoryIsSaidAndPasses) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("npu:0"), HasSubstr("memory")));
   EXPECT_TRUE(ask(10).ok()) << "what fits is served afterwards";
+  EXPECT_THAT(refusal(test_npu(), whole_model(), with_plugin({{"provider.memory_limit", "1"}}),
+                      absl::StatusCode::kResourceExhausted),
+              HasSubstr("npu:0"));
 }
 
 TEST_P(OnnxProviders, LibrariesThatCanNotBeUsedAreRefusedByName) {

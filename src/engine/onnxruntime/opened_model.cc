@@ -79,6 +79,8 @@ base::Result<std::shared_ptr<DeviceSession>> OpenedModel::on_device(const sn_dev
   std::lock_guard lock(mutex_);
   std::weak_ptr<DeviceSession>& slot = devices_[key_of(device, options)];
   if (auto session = slot.lock()) return session;
+  SN_TRY(
+      choose_provider(runtime_, device, options).status());  // before anything is given up for it
   drop_unused_cpu();
   SN_ASSIGN(std::shared_ptr<DeviceSession> session,
             DeviceSession::open(runtime_, artefact_, device, options, thread_budget_));

@@ -240,6 +240,28 @@ bool says(const base::Status& status, std::initializer_list<std::string_view> wo
                      [&](std::string_view word) { return text.find(word) != std::string::npos; });
 }
 
+// What a user can act on of the runtime's report, which is about files and lines.
+std::string plain(std::string_view report) {
+  constexpr std::string_view kNoAdapter = "Failed to get a WebGPU adapter";
+  if (const size_t at = report.find(kNoAdapter); at != std::string_view::npos) {
+    return base::str_cat(
+        report.substr(at),
+        ". No Vulkan driver here is one it takes: install the GPU vendor's current "
+        "one, or Mesa 25 or later (Debian 12: mesa-vulkan-drivers from "
+        "bookworm-backports); VK_ICD_FILENAMES chooses among several");
+  }
+  constexpr std::string_view kStart = "CUDA failure ";
+  const size_t at = report.find(kStart);
+  if (at == std::string_view::npos) return std::string(report);
+  const std::string_view failure = report.substr(at, report.find(" ;", at) - at);
+  const bool is_driver = failure.starts_with("CUDA failure 35:") ||   // older than the libraries
+                         failure.starts_with("CUDA failure 100:") ||  // no device
+                         failure.starts_with("CUDA failure 803:");  // other than the kernel's part
+  return base::str_cat(failure, is_driver ? ". Install NVIDIA's driver, 580 or later for CUDA 13, "
+                                            "and see that nvidia-smi lists the device"
+                                          : "");
+}
+
 }  // namespace
 
 bool is_for_cpu(const sn_device& device, const Options& options) {
@@ -277,11 +299,12 @@ base::Status add_provider(const Runtime& runtime, const Provider& provider, cons
                         ? absl::StatusCode::kInvalidArgument
                         : absl::StatusCode::kFailedPrecondition;
   return {code, base::str_cat(provider.name, " can't be used on ", provider.device, ": ",
-                              status.message())};
+                              plain(base::message(status)))};
 }
 
 base::Status device_failure(const Provider& provider, const base::Status& status) {
-  if (status.ok()) return {};
+  // What was refused for a reason names everything already.
+  if (status.ok() || status.code() == absl::StatusCode::kFailedPrecondition) return status;
   const std::string where = base::str_cat(provider.name, " on ", provider.device);
   if (says(status, {"out of memory", "failed to allocate memory", "cudnn_status_alloc_failed",
                     "cublas_status_alloc_failed", "bad_alloc"})) {
