@@ -33,17 +33,21 @@ def tflite(model, threads, xnnpack):
         getattr(lib, name).restype = ctypes.c_void_p
     lib.TfLiteTensorByteSize.restype = ctypes.c_size_t
     handle = ctypes.c_void_p
-    options = handle(lib.TfLiteInterpreterOptionsCreate())
-    lib.TfLiteInterpreterOptionsSetNumThreads(options, threads)
-    if xnnpack:
-        room = (ctypes.c_uint8 * 256)()
-        XnnpackOptions.from_buffer(room).num_threads = threads
-        XnnpackOptions.from_buffer(room).flags = 3  # both kinds of eight-bit integers
-        lib.TfLiteInterpreterOptionsAddDelegate(
-            options, handle(lib.TfLiteXNNPackDelegateCreate(ctypes.byref(room))))
-    runtime = handle(lib.TfLiteInterpreterCreate(
-        handle(lib.TfLiteModelCreateFromFile(model.encode())), options))
-    if not runtime or lib.TfLiteInterpreterAllocateTensors(runtime) != 0:
+    content = handle(lib.TfLiteModelCreateFromFile(model.encode()))
+    # All that XNNPACK takes: both kinds of eight-bit integers, or the signed kind only where it fails.
+    for flags in (3, 1) if xnnpack else (0,):
+        options = handle(lib.TfLiteInterpreterOptionsCreate())
+        lib.TfLiteInterpreterOptionsSetNumThreads(options, threads)
+        if xnnpack:
+            room = (ctypes.c_uint8 * 256)()  # as large as the library's own options, or larger
+            XnnpackOptions.from_buffer(room).num_threads = threads
+            XnnpackOptions.from_buffer(room).flags = flags
+            lib.TfLiteInterpreterOptionsAddDelegate(
+                options, handle(lib.TfLiteXNNPackDelegateCreate(ctypes.byref(room))))
+        runtime = handle(lib.TfLiteInterpreterCreate(content, options))
+        if runtime and lib.TfLiteInterpreterAllocateTensors(runtime) == 0:
+            break
+    else:
         sys.exit("the runtime refuses the model")
     for i in range(lib.TfLiteInterpreterGetInputTensorCount(runtime)):
         tensor = handle(lib.TfLiteInterpreterGetInputTensor(runtime, i))
