@@ -216,6 +216,20 @@ void bias(LayerContext& ctx) {
   ctx.give(ctx.build.add(x, ctx.build.constant(term->reshaped(stretched(x, *axis, *span)))));
 }
 
+// Over channels with the usual exponent, 0.75, of which two roots make: several times as fast as
+// the runtime's LRN, which takes a power for each number.
+Value* lrn_by_roots(graph::Builder& b, Value* x, int64_t size, float alpha, float k) {
+  const int64_t pad = (size - 1) / 2;
+  Value* squares = b.unsqueeze(b.mul(x, x), {1});
+  Value* mean = b.op("AveragePool", {squares},
+                     {{"kernel_shape", std::vector<int64_t>{size, 1, 1}},
+                      {"pads", std::vector<int64_t>{pad, 0, 0, pad, 0, 0}},
+                      {"count_include_pad", int64_t{1}}});
+  Value* sum = b.add(b.mul(b.squeeze(mean, {1}), b.scalar(alpha)), b.scalar(k));
+  Value* root = b.op("Sqrt", {sum});
+  return b.div(x, b.mul(root, b.op("Sqrt", {root})));
+}
+
 void lrn(LayerContext& ctx) {
   if (!ctx.need_bottoms(1, 1) || !ctx.need_rank(ctx.bottoms[0], 4, 4)) return;
   Value* x = ctx.bottoms[0];
@@ -230,6 +244,10 @@ void lrn(LayerContext& ctx) {
   }
   if (params.choice("norm_region", {"ACROSS_CHANNELS", "WITHIN_CHANNEL"}, "ACROSS_CHANNELS") ==
       "ACROSS_CHANNELS") {
+    if (beta == 0.75F) {
+      ctx.give(lrn_by_roots(ctx.build, x, size, alpha, k));
+      return;
+    }
     ctx.give(
         ctx.build.op("LRN", {x}, {{"size", size}, {"alpha", alpha}, {"beta", beta}, {"bias", k}}));
     return;

@@ -102,6 +102,11 @@ TEST(CaffeLrn, AcrossAndWithinChannels) {
               {}, {float_tensor("data", {1, 3, 1, 1}, {1, 2, 3})});
   // scale = k + alpha / size * sum of squares of the neighbours
   expect_near(numbers(across), {1 / std::sqrt(7.0F), 2 / std::sqrt(16.0F), 3 / std::sqrt(15.0F)});
+  // The usual exponent goes another way.
+  const auto usual =
+      run_net(net_of({1, 3, 1, 1}, "LRN", "lrn_param { local_size: 3 alpha: 3 beta: 0.75 k: 2 }"),
+              {}, {float_tensor("data", {1, 3, 1, 1}, {1, 2, 3})});
+  expect_near(numbers(usual), {1 / std::pow(7.0F, 0.75F), 2 / 8.0F, 3 / std::pow(15.0F, 0.75F)});
   const auto within = run_net(net_of({1, 1, 1, 3}, "LRN",
                                      "lrn_param { local_size: 3 alpha: 9 beta: 1 norm_region: "
                                      "WITHIN_CHANNEL }"),

@@ -105,6 +105,22 @@ TEST(TfliteConv, QuantisedWithAScaleForEachChannel) {
   EXPECT_THAT(test::values_of<int8_t>(result), ElementsAreArray(expected));
 }
 
+// -58.497: the nearest number is -58. TensorFlow Lite's fixed-point steps round twice and give -59,
+// which layers of some gain behind it make ten steps of.
+TEST(TfliteConv, QuantisedResultsAreTheNearest) {
+  TfModel model;
+  const auto in = model.input({TfType::kInt8, {1, 1, 1, 1}, "", {0.022173386F}, {-10}});
+  const auto w =
+      model.tensor({TfType::kInt8, {1, 1, 1, 1}, std::string(1, '\0'), {0.018693356F}, {0}});
+  const auto bias = model.tensor({TfType::kInt32, {1}, bytes_of(std::vector<int32_t>{-2316})});
+  const auto y = model.tensor({TfType::kInt8, {1, 1, 1, 1}, "", {0.0336868F}, {-30}});
+  model.op("CONV_2D", {in, w, bias}, {y}, conv_options(0, 1, 0));
+  model.set_outputs({y});
+  const auto result =
+      run(model, {test::tensor_of("t0", DataType::kInt8, {1, 1, 1, 1}, std::vector<int8_t>{7})});
+  EXPECT_THAT(test::values_of<int8_t>(result), ElementsAre(-58));
+}
+
 // Each input element adds the kernel at its place.
 TEST(TfliteConv, TransposedConvolution) {
   TfModel model;
