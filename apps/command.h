@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "base/status.h"
 #include "compile/cached_provider.h"
 #include "device/device.h"
+#include "device/device_list.h"
 #include "engine/catalogue.h"
 #include "import/importer.h"
 #include "model/model_manager.h"
@@ -32,21 +34,24 @@ struct ModelOptions {
   base::Result<model::LoadOptions> load_options() const;
 };
 
-// Importers and engines, and the models opened through them.
+// What is here, with what the engines say of it (devices.cc). May take seconds.
+std::vector<device::Device> devices_of_this_machine(engine::Catalogue& engines,
+                                                    const device::DiscoverOptions& options = {});
+// How long such a look counts.
+inline constexpr std::chrono::seconds kDevicesLast{5};
+
+// Importers, engines and devices, and the models opened through them.
 struct House {
   import::ImporterRegistry importers;
   engine::Catalogue engines;
   compile::CachedProvider artefacts{importers, engines};
+  device::DeviceList devices{[this] { return devices_of_this_machine(engines); }, kDevicesLast};
   model::ModelManager models{artefacts, engines};
 
   // Registers what is built in and the engine libraries asked for. One that can't be opened is an
   // error, or with `keep_going` a line in the log and a reason for the models that want it.
   base::Status open(const ModelOptions& options, bool keep_going = false);
 };
-
-// What is here, with what the engines say of it (devices.cc). May take seconds.
-std::vector<device::Device> devices_of_this_machine(engine::Catalogue& engines,
-                                                    const device::DiscoverOptions& options = {});
 
 // Each adds its command to `app`; its callback stores the exit code.
 void add_serve(CLI::App& app, int& exit_code);

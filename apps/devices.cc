@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "command.h"
-#include "engine/device_list.h"
+#include "engine/ask_engines.h"
 
 namespace supernova::apps {
 namespace {

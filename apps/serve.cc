@@ -11,7 +11,6 @@
 #include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "command.h"
-#include "engine/device_list.h"
 #include "engine/worker/worker_status.h"
 #include "front_ends.h"
 #include "protocol/metrics/cache_metrics.h"
@@ -104,9 +103,6 @@ base::Result<std::unique_ptr<FrontEnds>> open_front_ends(const ServeOptions& opt
   return opening.get();
 }
 
-// How long a look at the machine's devices counts.
-constexpr std::chrono::seconds kDevicesLast{5};
-
 base::Result<std::unique_ptr<service::Tracer>> open_tracer(const ServeOptions& options) {
   SN_ASSIGN(const service::TraceConfig config, service::parse_trace_config(options.trace_config));
   std::unique_ptr<telemetry::SpanSink> sink;
@@ -130,10 +126,8 @@ base::Status serve(ServeOptions& options) {
   service::SharedMemory shared_memory;
   House house;
   SN_TRY(house.open(options.model, !options.exit_on_error));
-  engine::DeviceList devices([&house] { return devices_of_this_machine(house.engines); },
-                             kDevicesLast);
   service::Service service(house.models);
-  service.set_devices(&devices);
+  service.set_devices(&house.devices);
   service.set_access_control(access.get());
   service.set_tracer(tracer.get());
   if (options.allow_client_shm) service.set_shared_memory(&shared_memory);

@@ -276,7 +276,7 @@ void Service::devices(const Caller& caller, bool anew, DevicesDone done) const {
   if (devices_ == nullptr) {
     return done(absl::UnimplementedError("this server does not tell of its devices"));
   }
-  devices_->get(anew, [done = std::move(done)](const engine::DeviceList::Devices& found) mutable {
+  devices_->get(anew, [done = std::move(done)](const device::DeviceList::Snapshot& found) mutable {
     done(found);
   });
 }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "engine/device_list.h"
+#include "device/device_list.h"
 #include "model/model_manager.h"
 #include "service/access.h"
 #include "service/log_settings.h"
@@ -96,8 +96,8 @@ class Service {
                                                   uint64_t offset, uint64_t byte_size) const;
 
   // Null (the default): nobody is told of devices. Set before the first request.
-  void set_devices(engine::DeviceList* devices) { devices_ = devices; }
-  using DevicesDone = absl::AnyInvocable<void(const base::Result<engine::DeviceList::Devices>&)>;
+  void set_devices(device::DeviceList* devices) { devices_ = devices; }
+  using DevicesDone = absl::AnyInvocable<void(const base::Result<device::DeviceList::Snapshot>&)>;
   // As in DeviceList::get.
   void devices(const Caller& caller, bool anew, DevicesDone done) const;
 
@@ -133,7 +133,7 @@ class Service {
   const AccessControl* access_ = nullptr;
   SharedMemory* shared_memory_ = nullptr;
   Tracer* tracer_ = nullptr;
-  engine::DeviceList* devices_ = nullptr;
+  device::DeviceList* devices_ = nullptr;
   std::atomic<bool> ready_{false};
 };
 

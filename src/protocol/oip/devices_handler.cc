@@ -9,7 +9,7 @@ void devices(Call call) {
   const bool anew = caching != nullptr && caching->find("no-cache") != std::string::npos;
   call.service.devices(call.caller, anew,
                        [respond = std::move(call.respond)](
-                           const base::Result<engine::DeviceList::Devices>& found) mutable {
+                           const base::Result<device::DeviceList::Snapshot>& found) mutable {
                          respond(found.ok() ? json_reply(device::devices_json(**found))
                                             : error_reply(found.status()));
                        });

@@ -1,4 +1,4 @@
-#include "engine/device_list.h"
+#include "engine/ask_engines.h"
 
 #include "base/text.h"
 
@@ -47,53 +47,6 @@ void ask_engines(Catalogue& engines, std::vector<device::Device>& devices) {
       }
     }
   }
-}
-
-DeviceList::DeviceList(Look look, std::chrono::milliseconds lasts)
-    : look_(std::move(look)), lasts_(lasts) {}
-
-DeviceList::~DeviceList() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  if (worker_.joinable()) worker_.join();
-}
-
-void DeviceList::get(bool anew, Done done) {
-  std::unique_lock lock(mutex_);
-  const bool good = last_ != nullptr && std::chrono::steady_clock::now() - looked_at_ < lasts_;
-  if (good && !anew) {
-    const Devices last = last_;
-    lock.unlock();
-    return done(last);
-  }
-  waiting_.push_back(std::move(done));
-  if (working_) return;
-  if (worker_.joinable()) worker_.join();  // it has nothing left to do
-  working_ = true;
-  worker_ = std::thread([this] { work(); });
-}
-
-void DeviceList::work() {
-  std::unique_lock lock(mutex_);
-  while (!waiting_.empty()) {
-    // Who comes from now on gets the look after this one: it may have begun too early for them.
-    std::vector<Done> served = std::move(waiting_);
-    waiting_.clear();
-    const bool stopping = stopping_;
-    lock.unlock();
-    const auto began = std::chrono::steady_clock::now();
-    const auto found = std::make_shared<const std::vector<device::Device>>(
-        stopping ? std::vector<device::Device>() : look_());
-    lock.lock();
-    last_ = found;
-    looked_at_ = began;
-    lock.unlock();
-    for (Done& done : served) done(found);
-    lock.lock();
-  }
-  working_ = false;
 }
 
 }  // namespace supernova::engine
