@@ -8,7 +8,8 @@ void WorkerOptions::add_to(CLI::App& command) {
   command
       .add_option("--engine-isolation", isolation,
                   "Where engines run: in-process, worker, or own-worker (one for each model); "
-                  "default: libraries in a worker, the others in-process; may be repeated")
+                  "default: in-process on the CPU, a worker for libraries and on other devices; may be "
+                  "repeated")
       ->type_name("[ENGINE=]WHERE")
       ->expected(1)
       ->take_all();

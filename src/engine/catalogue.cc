@@ -47,6 +47,18 @@ std::string device_name(const sn_device& device) {
 
 }  // namespace
 
+std::string_view isolation_name(Isolation isolation) {
+  switch (isolation) {
+    case Isolation::kInProcess:
+      return "in-process";
+    case Isolation::kWorker:
+      return "worker";
+    case Isolation::kOwnWorker:
+      return "own-worker";
+  }
+  return "unknown";
+}
+
 base::Result<Isolation> parse_isolation(std::string_view text) {
   if (text == "in-process") return Isolation::kInProcess;
   if (text == "worker") return Isolation::kWorker;
@@ -107,7 +119,14 @@ base::Status Catalogue::unknown(std::string_view name) const {
       base::str_cat("no engine '", name, "' here; there is: ", base::str_join(names(), ", ")));
 }
 
-base::Result<Isolation> Catalogue::isolation_of(const Entry& entry, const Options& options) const {
+base::Result<Isolation> Catalogue::isolation(std::string_view name, const sn_device& device,
+                                             const Options& options) const {
+  Entry* const entry = entry_of(name);
+  return entry != nullptr ? isolation_of(*entry, device, options) : unknown(name);
+}
+
+base::Result<Isolation> Catalogue::isolation_of(const Entry& entry, const sn_device& device,
+                                                const Options& options) const {
   const auto asked = options.find(kIsolation);
   Isolation isolation = Isolation::kInProcess;
   if (asked != options.end() && !asked->second.empty()) {
@@ -116,7 +135,8 @@ base::Result<Isolation> Catalogue::isolation_of(const Entry& entry, const Option
     isolation = own->second;
   } else if (const auto all = rules_.isolation.find(""); all != rules_.isolation.end()) {
     isolation = all->second;
-  } else if (!entry.library.empty() && worker_engine_ != nullptr) {
+  } else if (worker_engine_ != nullptr &&
+             (!entry.library.empty() || device.kind != SN_DEVICE_CPU)) {
     isolation = Isolation::kWorker;
   }
   if (isolation != Isolation::kInProcess && worker_engine_ == nullptr) {
@@ -176,7 +196,7 @@ base::Result<std::shared_ptr<Engine>> Catalogue::use(std::string_view name, cons
   Entry* const entry = entry_of(name);
   if (entry == nullptr) return unknown(name);
   Place place;
-  SN_ASSIGN(place.isolation, isolation_of(*entry, options));
+  SN_ASSIGN(place.isolation, isolation_of(*entry, device, options));
   place.device = device_name(device);
   place.name = base::str_cat(entry->name, '@', place.device);
   if (place.isolation == Isolation::kOwnWorker && !owner.empty()) {
@@ -195,7 +215,7 @@ base::Result<Engine*> Catalogue::open(Entry& entry) {
     if (entry.home) return entry.home.get();
   }
   Place place;
-  SN_ASSIGN(place.isolation, isolation_of(entry, {}));
+  SN_ASSIGN(place.isolation, isolation_of(entry, kCpu, {}));
   // Questions don't need a worker of their own, and the first model on the CPU finds this one.
   if (place.isolation == Isolation::kOwnWorker) place.isolation = Isolation::kWorker;
   place.device = device_name(kCpu);

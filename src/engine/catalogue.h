@@ -20,11 +20,12 @@ enum class Isolation {
 };
 // "in-process", "worker" or "own-worker"; INVALID_ARGUMENT for anything else.
 base::Result<Isolation> parse_isolation(std::string_view text);
+std::string_view isolation_name(Isolation isolation);
 
 // Where engines run when the model does not say, and the limits of workers.
 struct WorkerRules {
   // By the engine's name; "" = every other one. Without an entry, what is built in runs in this
-  // process and libraries run in a worker.
+  // process on the CPU; libraries, and whatever loads a vendor's for its device, run in a worker.
   std::map<std::string, Isolation, std::less<>> isolation;
   Options options;  // worker.*, where the model does not say (worker/worker_engine.h)
 };
@@ -57,6 +58,10 @@ class Catalogue {
   base::Result<std::shared_ptr<Engine>> use(std::string_view name, const sn_device& device,
                                             const Options& options, std::string_view owner = {});
 
+  // Where use() would have it.
+  base::Result<Isolation> isolation(std::string_view name, const sn_device& device,
+                                    const Options& options) const;
+
   // The engine of that name to ask questions, opened if need be; NOT_FOUND lists the names there
   // are. It runs where the rules say.
   base::Result<Engine*> find(std::string_view name);
@@ -73,7 +78,8 @@ class Catalogue {
   struct Place;
   Entry* entry_of(std::string_view name) const;
   base::Status unknown(std::string_view name) const;
-  base::Result<Isolation> isolation_of(const Entry& entry, const Options& options) const;
+  base::Result<Isolation> isolation_of(const Entry& entry, const sn_device& device,
+                                       const Options& options) const;
   base::Result<std::shared_ptr<Engine>> open_worker(Entry& entry, const Place& place);
   base::Result<std::shared_ptr<Engine>> open_at(Entry& entry, const Place& place);
   base::Result<Engine*> open(Entry& entry);

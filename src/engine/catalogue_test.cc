@@ -125,12 +125,23 @@ TEST_F(CatalogueTest, ALibraryMayHaveAName) {
 TEST_F(CatalogueTest, WhatIsBuiltInRunsInThisProcess) {
   use_workers();
   const auto first = catalogue_.use("runtime", kCpu, {});
-  const auto second = catalogue_.use("runtime", kCard, {{kIsolation, ""}});
+  const auto second = catalogue_.use("runtime", kCpu, {{kIsolation, ""}});
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_EQ(*first, *second);
   EXPECT_EQ(first->get(), *catalogue_.find("runtime"));
   EXPECT_EQ(builtins, 1);
   EXPECT_TRUE(opened.empty());
+}
+
+TEST_F(CatalogueTest, OtherDevicesHaveVendorsLibrariesAndSoAWorker) {
+  use_workers();
+  ASSERT_TRUE(catalogue_.use("runtime", kCard, {}).ok());
+  EXPECT_EQ(opened.size(), 1U);
+  EXPECT_EQ(builtins, 0);
+  EXPECT_EQ(*catalogue_.isolation("runtime", kCard, {}), Isolation::kWorker);
+  EXPECT_EQ(*catalogue_.isolation("runtime", kCard, {{kIsolation, "in-process"}}),
+            Isolation::kInProcess);
+  EXPECT_EQ(*catalogue_.isolation("runtime", kCpu, {}), Isolation::kInProcess);
 }
 
 TEST_F(CatalogueTest, AModelMayAskForAWorker) {
