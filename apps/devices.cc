@@ -11,7 +11,7 @@ namespace {
 using device::Device;
 using device::DeviceState;
 
-constexpr size_t kLabelWidth = 19;
+constexpr size_t kLabelWidth = 21;
 constexpr size_t kLineWidth = 100;
 
 struct DevicesOptions {
