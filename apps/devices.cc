@@ -11,7 +11,7 @@ namespace {
 using device::Device;
 using device::DeviceState;
 
-constexpr size_t kLabelWidth = 19;
+constexpr size_t kLabelWidth = 21;
 constexpr size_t kLineWidth = 100;
 
 struct DevicesOptions {
@@ -79,7 +79,8 @@ void print_device(const std::vector<Device>& all, const Device& device, bool rec
   print_line("vendor:product", hardware_ids(device));
   print_line("uuid", device.uuid);
   if (!device.driver.empty()) {
-    print_line("driver", base::str_cat(device.driver, " ", device.driver_version));
+    const std::string_view space = device.driver_version.empty() ? "" : " ";
+    print_line("driver", base::str_cat(device.driver, space, device.driver_version));
   }
   print_line("nodes", base::str_join(device.nodes, " "));
   if (device.cores > 0) {
