@@ -5,7 +5,6 @@
 
 #include "command.h"
 #include "conformance/report.h"
-#include "device/device.h"
 #include "device/select.h"
 #include "engine/option_names.h"
 
@@ -41,8 +40,6 @@ base::Status conformance(const ConformanceOptions& options) {
     return absl::InvalidArgumentError("name the engine to try with --engine");
   }
   SN_ASSIGN(const auto load, options.model.load_options());
-  const auto devices = device::discover("/");
-  SN_ASSIGN(const device::Device* device, device::select(devices, options.model.device));
   // Opened first: the suite may take long.
   std::ofstream file;
   const auto can_not_write = [&options] {
@@ -55,10 +52,18 @@ base::Status conformance(const ConformanceOptions& options) {
   }
   House house;
   SN_TRY(house.open(options.model));
+  const auto devices = house.devices.get();
+  SN_ASSIGN(const device::Device* device,
+            device::select(*devices, options.model.device.empty() ? "cpu" : options.model.device));
   conformance::SuiteOptions suite;
-  SN_ASSIGN(suite.subject.engine, house.engines.find(options.model.engine));
   suite.subject.device = device::to_abi(*device);
   suite.subject.options = load.options;
+  if (device->abi_kind != SN_DEVICE_CPU) suite.subject.options[engine::kDevice] = device->id;
+  SN_ASSIGN(const auto engine,
+            house.engines.use(options.model.engine, suite.subject.device, load.options));
+  SN_ASSIGN(const engine::Isolation isolation,
+            house.engines.isolation(options.model.engine, suite.subject.device, load.options));
+  suite.subject.engine = engine.get();
   if (auto reference = house.engines.find("onnxruntime"); reference.ok()) {
     suite.reference.engine = *reference;
   }
@@ -71,10 +76,10 @@ base::Status conformance(const ConformanceOptions& options) {
   report.date = today();
   report.engine = suite.subject.engine->name();
   report.engine_version = suite.subject.engine->version();
-  report.isolation = "in-process";
+  report.isolation = engine::isolation_name(isolation);
   report.options = load.options;
   report.device = *device;
-  for (const device::Device& other : devices) {
+  for (const device::Device& other : *devices) {
     if (other.abi_kind == SN_DEVICE_CPU) report.processor = other.model;
   }
   report.results = conformance::run_suite(suite);

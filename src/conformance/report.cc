@@ -102,6 +102,7 @@ std::string to_json(const Report& report) {
   member(out, "model", report.device.model);
   member(out, "driver", report.device.driver);
   member(out, "driver_version", report.device.driver_version);
+  out += base::str_cat(",\"emulated\":", device::is_emulated(report.device) ? "true" : "false");
   out += "},\"counts\":{";
   for (const Outcome outcome : kOutcomes) {
     if (out.back() != '{') out += ',';
