@@ -8,6 +8,7 @@
 #include "artefact_options.h"
 #include "base/status.h"
 #include "compile/cached_provider.h"
+#include "device/device_list.h"
 #include "engine/catalogue.h"
 #include "import/importer.h"
 #include "model/model_manager.h"
@@ -20,7 +21,7 @@ int finish(const base::Status& status);
 // Options that every command which opens a model has.
 struct ModelOptions {
   std::string engine;
-  std::string device = "cpu";
+  std::string device;  // "" = the CPU, unless a configuration says otherwise
   std::vector<std::string> engine_libraries;
   std::vector<std::string> options;  // KEY=VALUE
   ArtefactOptions artefacts;
@@ -29,12 +30,13 @@ struct ModelOptions {
   base::Result<model::LoadOptions> load_options() const;
 };
 
-// Importers and engines, and the models opened through them.
+// Importers, engines and devices, and the models opened through them.
 struct House {
   import::ImporterRegistry importers;
   engine::Catalogue engines;
   compile::CachedProvider artefacts{importers, engines};
-  model::ModelManager models{artefacts, engines};
+  device::DeviceList devices;
+  model::ModelManager models{artefacts, engines, &devices};
 
   // Registers what is built in and the engine libraries asked for.
   base::Status open(const ModelOptions& options);
