@@ -27,9 +27,12 @@ int finish(const base::Status& status) {
 void ModelOptions::add_to(CLI::App& command) {
   command.add_option("--engine", engine, "Engine that runs the model (default: the best here)")
       ->type_name("NAME");
-  command.add_option("--device", device, "Device to run on; see 'supernova devices'")
-      ->type_name("ID")
-      ->capture_default_str();
+  command
+      .add_option(
+          "--device", device,
+          "Device to run on: an id of 'supernova devices', 'gpu', or 'auto' for the best one "
+          "that runs all of the model (default: the CPU)")
+      ->type_name("ID");
   command
       .add_option("--engine-library", engine_libraries,
                   "Shared library of an out-of-tree engine; may be repeated (two versions of one "
@@ -46,12 +49,9 @@ void ModelOptions::add_to(CLI::App& command) {
 }
 
 base::Result<model::LoadOptions> ModelOptions::load_options() const {
-  if (device != "cpu") {
-    return absl::InvalidArgumentError(base::str_cat(
-        "no device '", device, "' that an engine here can use; there is: cpu (supernova devices)"));
-  }
   model::LoadOptions load;
   load.engine = engine;
+  load.device = device;
   for (const std::string& option : options) {
     const size_t equals = option.find('=');
     if (equals == std::string::npos || equals == 0) {

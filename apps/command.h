@@ -24,7 +24,7 @@ int finish(const base::Status& status);
 // Options that every command which opens a model has.
 struct ModelOptions {
   std::string engine;
-  std::string device = "cpu";
+  std::string device;  // "" = the CPU, unless a configuration says otherwise
   std::vector<std::string> engine_libraries;
   std::vector<std::string> options;  // KEY=VALUE
   ArtefactOptions artefacts;
@@ -46,7 +46,7 @@ struct House {
   engine::Catalogue engines;
   compile::CachedProvider artefacts{importers, engines};
   device::DeviceList devices{[this] { return devices_of_this_machine(engines); }, kDevicesLast};
-  model::ModelManager models{artefacts, engines};
+  model::ModelManager models{artefacts, engines, &devices};
 
   // Registers what is built in and the engine libraries asked for. One that can't be opened is an
   // error, or with `keep_going` a line in the log and a reason for the models that want it.

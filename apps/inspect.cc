@@ -4,6 +4,8 @@
 #include "base/json_writer.h"
 #include "command.h"
 #include "model_config.pb.h"
+#include "placement_text.h"
+#include "protocol/oip/placement_json.h"
 
 namespace supernova::apps {
 namespace {
@@ -14,6 +16,7 @@ using base::append_json_string;
 struct InspectOptions {
   ModelOptions model;
   std::string path;
+  bool placement = false;
   bool json = false;
 };
 
@@ -22,6 +25,7 @@ struct Inspection {
   std::vector<tensor::TensorInfo> inputs;
   std::vector<tensor::TensorInfo> outputs;
   std::string engine;   // "" = none
+  std::string device;   // that it runs on, or several: "nvidia:0, cpu"
   std::string problem;  // why not
   std::string digest;   // of the content: "sha256:..."
 };
@@ -36,12 +40,25 @@ base::Result<Inspection> look_into(const InspectOptions& options) {
     SN_ASSIGN(tensor::ImportedModel imported, house.artefacts.provide(options.path, load.options));
     tensor::ModelDescription& described = imported.description;
     return Inspection{
-        described, described.inputs, described.outputs, "", std::string(base::message(status)), ""};
+        described, described.inputs, described.outputs, "", "", std::string(base::message(status)),
+        ""};
   }
   SN_ASSIGN(const auto version, house.models.find("model", ""));
   const model::ModelConfig& config = version->config();
-  return Inspection{
-      version->description(), config.inputs, config.outputs, config.proto->backend(), "", ""};
+  Inspection seen{
+      version->description(), config.inputs, config.outputs, config.proto->backend(), "", "", ""};
+  std::vector<std::string> devices;
+  for (const auto& instance : version->placement()->instances) devices.push_back(instance.device);
+  seen.device = base::str_join(devices, ", ");
+  // An engine that takes the file as it is leaves nothing to import, which the rest is known from.
+  if (seen.description.operators.empty()) {
+    const auto imported = house.artefacts.provide(options.path, load.options);
+    if (imported.ok()) {
+      seen.description = imported->description;
+      seen.description.notes.clear();
+    }
+  }
+  return seen;
 }
 
 base::Result<Inspection> look(const InspectOptions& options) {
@@ -88,7 +105,7 @@ void print_text(const Inspection& seen) {
   if (seen.engine.empty()) {
     std::printf("runs on   nothing here: %s\n", seen.problem.c_str());
   } else {
-    std::printf("runs on   %s, cpu\n", seen.engine.c_str());
+    std::printf("runs on   %s, %s\n", seen.engine.c_str(), seen.device.c_str());
   }
 }
 
@@ -144,12 +161,30 @@ void print_json(const Inspection& seen) {
     text("problem", seen.problem);
   } else {
     text("engine", seen.engine);
-    text("device", "cpu");
+    text("device", seen.device);
   }
   std::printf("%s}\n", out.c_str());
 }
 
+// Where it would run, once it is open and has run. A model that nothing runs has a report, too.
+base::Status show_placement(const InspectOptions& options) {
+  House house;
+  SN_TRY(house.open(options.model));
+  SN_ASSIGN(model::LoadOptions load, options.model.load_options());
+  load.warm_up = true;
+  SN_ASSIGN(model::VersionSource source, model::source_from_argument(options.path));
+  const base::Status loaded = house.models.load(source, load);
+  const service::Service service(house.models);
+  const auto placement = service.placement({}, source.name, "");
+  if (!placement.ok()) return loaded.ok() ? placement.status() : loaded;
+  const std::string text =
+      options.json ? protocol::oip::placement_json(*placement) + "\n" : placement_text(*placement);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return loaded;
+}
+
 int inspect(const InspectOptions& options) {
+  if (options.placement) return finish(show_placement(options));
   const auto seen = look(options);
   if (!seen.ok()) return finish(seen.status());
   options.json ? print_json(*seen) : print_text(*seen);
@@ -162,6 +197,9 @@ void add_inspect(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* command = app.add_subcommand("inspect", "Show what a model is and what would run it");
   command->add_option("MODEL", options->path, "Model file or folder")->required();
+  command->add_flag("--placement", options->placement,
+                    "Show which engine runs it on which device, which operators do not run there, "
+                    "and why not the others");
   command->add_flag("--json", options->json, "Print JSON");
   options->model.add_to(*command);
   command->callback([options, &exit_code] { exit_code = inspect(*options); });

@@ -41,6 +41,9 @@ class CachedProvider final : public tensor::ArtefactProvider {
   void configure(ProviderOptions options);
 
   bool recognises(const std::string& path) const override { return importers_.recognises(path); }
+  base::Result<tensor::SourceFile> identify(const std::string& path) const override {
+    return importers_.identify(path);
+  }
   // Fails as the importer does, or as Workers::run().
   base::Result<tensor::ImportedModel> provide(const std::string& path,
                                               const tensor::Options& options) override;

@@ -4,6 +4,8 @@
 
 namespace supernova::engine {
 
+// The device wished for, as --device takes it, which counts before it.
+inline constexpr char kDevice[] = "device";
 // "true" = every node runs on the device asked for, or the model is refused.
 inline constexpr char kStrictDevice[] = "strict_device";
 // Where the engine runs: "in-process", "worker" (one for all models of that engine on that device)

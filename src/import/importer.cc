@@ -59,6 +59,11 @@ const Importer* ImporterRegistry::find(std::string_view format) const {
   return nullptr;
 }
 
+base::Result<tensor::SourceFile> ImporterRegistry::identify(const std::string& path) const {
+  SN_ASSIGN(Choice choice, choose(path));
+  return tensor::SourceFile{std::string(choice.importer->format()), std::move(choice.file)};
+}
+
 base::Result<tensor::ImportedModel> ImporterRegistry::provide(const std::string& path,
                                                               const tensor::Options& options) {
   SN_ASSIGN(const Choice choice, choose(path));

@@ -44,6 +44,7 @@ class ImporterRegistry final : public tensor::ArtefactProvider {
  public:
   void add(std::unique_ptr<Importer> importer);
   bool recognises(const std::string& path) const override;
+  base::Result<tensor::SourceFile> identify(const std::string& path) const override;
   struct Choice {
     const Importer* importer = nullptr;
     std::string file;  // as its recognise() returned it

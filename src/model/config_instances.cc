@@ -1,8 +1,11 @@
 #include "model/config_instances.h"
 
+#include <algorithm>
+
 namespace supernova::model {
 namespace {
 
+using engine::InstanceWish;
 using inference::ModelInstanceGroup;
 
 base::Result<bool> may_fall_back(const inference::ModelConfig& proto) {
@@ -14,85 +17,120 @@ base::Result<bool> may_fall_back(const inference::ModelConfig& proto) {
                                                   value, "'; write \"true\" or \"false\""));
 }
 
-// A kind that there is: a GPU is never replaced silently.
-base::Status resolve_kind(const ModelFacts& facts, const inference::ModelConfig& proto,
-                          ModelInstanceGroup& group, std::vector<std::string>& warnings) {
-  const std::string& name = group.name();
-  switch (group.kind()) {
-    case ModelInstanceGroup::KIND_GPU: {
-      SN_ASSIGN(const bool fall_back, may_fall_back(proto));
-      if (facts.has_gpu) return {};
-      if (!fall_back) {
-        return absl::InvalidArgumentError(base::str_cat(
-            "instance_group '", name, "' asks for KIND_GPU, but engine '", facts.engine,
-            "' has no GPU to run on here; write KIND_CPU, or the parameter '",
-            kCpuFallbackParameter, "' with \"true\" to accept the CPU instead"));
-      }
-      warnings.push_back(base::str_cat("instance_group '", name,
-                                       "' asks for KIND_GPU and runs on the CPU: engine '",
-                                       facts.engine, "' has no GPU to run on here, and parameter '",
-                                       kCpuFallbackParameter, "' accepts it"));
-      group.set_kind(ModelInstanceGroup::KIND_CPU);
-      group.clear_gpus();
-      return {};
-    }
-    case ModelInstanceGroup::KIND_AUTO:
-      if (group.gpus_size() > 0) {
-        warnings.push_back(base::str_cat("instance_group '", name,
-                                         "' names GPUs and runs on the CPU: KIND_AUTO allows it; "
-                                         "write KIND_GPU to insist"));
-        group.clear_gpus();
-      }
-      group.set_kind(ModelInstanceGroup::KIND_CPU);
-      return {};
-    default:
-      if (group.gpus_size() == 0) return {};
-      return absl::InvalidArgumentError(base::str_cat(
-          "instance_group '", name, "' names gpus with ",
-          ModelInstanceGroup::Kind_Name(group.kind()), "; remove gpus or write KIND_GPU"));
-  }
+std::string group_name(const ModelInstanceGroup& group, std::string_view model, int index) {
+  return group.name().empty() ? base::str_cat(model, "_", index) : group.name();
 }
 
-base::Status resolve_group(const ModelFacts& facts, const inference::ModelConfig& proto,
-                           ModelInstanceGroup& group, std::vector<std::string>& warnings) {
-  const std::string& name = group.name();
+base::Result<InstanceWish> wish_of(const ModelInstanceGroup& group, std::string name) {
+  InstanceWish wish;
+  const auto refused = [&](std::string_view why) {
+    return absl::InvalidArgumentError(base::str_cat("instance_group '", wish.name, "' ", why));
+  };
+  wish.name = std::move(name);
   if (group.count() < 0) {
-    return absl::InvalidArgumentError(base::str_cat("instance_group '", name, "' has count ",
-                                                    group.count(), "; write at least 1"));
+    return refused(base::str_cat("has count ", group.count(), "; write at least 1"));
   }
-  if (group.count() == 0) group.set_count(1);
   if (group.secondary_devices_size() > 0) {
-    return absl::InvalidArgumentError(base::str_cat("instance_group '", name,
-                                                    "' asks for secondary_devices, which engine '",
-                                                    facts.engine, "' does not use; remove them"));
+    return refused("asks for secondary_devices, which no engine here uses; remove them");
   }
-  SN_TRY(resolve_kind(facts, proto, group, warnings));
+  wish.count = std::max(group.count(), 1);
+  wish.gpus.assign(group.gpus().begin(), group.gpus().end());
+  switch (group.kind()) {
+    case ModelInstanceGroup::KIND_GPU:
+      wish.kind = InstanceWish::Kind::kGpu;
+      return wish;
+    case ModelInstanceGroup::KIND_AUTO:
+      wish.kind = InstanceWish::Kind::kAuto;
+      return wish;
+    case ModelInstanceGroup::KIND_MODEL:
+      wish.kind = InstanceWish::Kind::kModel;
+      break;
+    default:
+      wish.kind = InstanceWish::Kind::kCpu;
+  }
+  if (wish.gpus.empty()) return wish;
+  return refused(base::str_cat("names gpus with ", ModelInstanceGroup::Kind_Name(group.kind()),
+                               "; remove gpus or write KIND_GPU"));
+}
+
+void warn_without_effect(const ModelInstanceGroup& group, std::vector<std::string>& warnings) {
   const auto no_effect = [&](bool given, std::string_view field) {
     if (!given) return;
-    warnings.push_back(base::str_cat("instance_group '", name, "': ", field, " has no effect"));
+    warnings.push_back(
+        base::str_cat("instance_group '", group.name(), "': ", field, " has no effect"));
   };
   no_effect(group.passive(), "passive");
   no_effect(group.profile_size() > 0, "profile");
   no_effect(group.has_rate_limiter(), "rate_limiter");
   no_effect(!group.host_policy().empty(), "host_policy");
+}
+
+// What the group is on, and what everybody who asks for the configuration should see of it, not in
+// the log alone.
+base::Status describe_place(const ModelFacts& facts, ModelInstanceGroup& group,
+                            inference::ModelConfig& proto) {
+  std::vector<std::string> notes;
+  std::vector<int> gpus;
+  bool on_cpu = facts.places.empty();
+  for (const GroupPlace& place : facts.places) {
+    // A model without groups has one, which nobody named.
+    if (place.group != group.name() && !place.group.empty()) continue;
+    on_cpu |= place.cpu;
+    if (place.gpu >= 0) gpus.push_back(place.gpu);
+    if (!place.fallback.empty()) notes.push_back(place.fallback);
+  }
+  if (on_cpu && group.kind() == ModelInstanceGroup::KIND_GPU) {
+    SN_ASSIGN(const bool accepted, may_fall_back(proto));
+    if (!accepted) {
+      return absl::InvalidArgumentError(base::str_cat(
+          "instance_group '", group.name(), "' asks for KIND_GPU, but engine '", facts.engine,
+          "' has no GPU to run on here; write KIND_CPU, or the "
+          "parameter '",
+          kCpuFallbackParameter, "' with \"true\" to accept the CPU instead"));
+    }
+    notes.push_back("CPU instead of KIND_GPU: there is no GPU to run on here");
+  }
+  if (!notes.empty()) {
+    (*proto.mutable_parameters())[base::str_cat("placement.", group.name())].set_string_value(
+        base::str_join(notes, "; "));
+  }
+  if (on_cpu || !gpus.empty()) group.clear_gpus();
+  if (!gpus.empty()) {
+    group.set_kind(ModelInstanceGroup::KIND_GPU);
+    for (const int gpu : gpus) group.add_gpus(gpu);
+  } else if (on_cpu && group.kind() != ModelInstanceGroup::KIND_MODEL) {
+    group.set_kind(ModelInstanceGroup::KIND_CPU);
+  } else {
+    group.set_kind(ModelInstanceGroup::KIND_MODEL);  // there is no word for other devices
+  }
   return {};
 }
 
 }  // namespace
 
+base::Result<std::vector<InstanceWish>> wished_instances(const inference::ModelConfig& proto,
+                                                         std::string_view model) {
+  SN_ASSIGN(const bool fall_back, may_fall_back(proto));
+  std::vector<InstanceWish> wishes;
+  for (int i = 0; i < proto.instance_group_size(); ++i) {
+    const ModelInstanceGroup& group = proto.instance_group(i);
+    SN_ASSIGN(InstanceWish wish, wish_of(group, group_name(group, model, i)));
+    wish.cpu_instead = fall_back;
+    wishes.push_back(std::move(wish));
+  }
+  return wishes;
+}
+
 base::Status resolve_instances(const ModelFacts& facts, inference::ModelConfig& proto,
                                std::vector<std::string>& warnings) {
+  SN_TRY(wished_instances(proto, facts.name).status());
   if (proto.instance_group().empty()) proto.add_instance_group();
   for (int i = 0; i < proto.instance_group_size(); ++i) {
     ModelInstanceGroup& group = *proto.mutable_instance_group(i);
-    if (group.name().empty()) group.set_name(base::str_cat(facts.name, "_", i));
-    const bool wants_gpu = group.kind() == ModelInstanceGroup::KIND_GPU;
-    SN_TRY(resolve_group(facts, proto, group, warnings));
-    if (wants_gpu && group.kind() != ModelInstanceGroup::KIND_GPU) {
-      // Where everybody who asks for the configuration sees it, not in the log alone.
-      (*proto.mutable_parameters())[base::str_cat("placement.", group.name())].set_string_value(
-          "CPU instead of KIND_GPU: there is no GPU to run on here");
-    }
+    group.set_name(group_name(group, facts.name, i));
+    if (group.count() == 0) group.set_count(1);
+    SN_TRY(describe_place(facts, group, proto));
+    warn_without_effect(group, warnings);
   }
   return {};
 }

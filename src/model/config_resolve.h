@@ -6,10 +6,20 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/placement.h"
 #include "model/model_config.h"
 #include "model_config.pb.h"
 
 namespace supernova::model {
+
+// Where instances of a group are.
+struct GroupPlace {
+  std::string group;
+  std::string device;  // "nvidia:1"
+  bool cpu = true;
+  int gpu = -1;          // number among the GPUs; -1 = it is none
+  std::string fallback;  // which nodes do not run on the device; "" = none
+};
 
 // What is known of the model without its configuration.
 struct ModelFacts {
@@ -19,13 +29,12 @@ struct ModelFacts {
   std::string file;    // the model file's name
   std::vector<tensor::TensorInfo> inputs;
   std::vector<tensor::TensorInfo> outputs;
-  std::string folder;         // the model's folder in its repository, for label files; "" = none
-  bool has_gpu = false;       // the engine can run the model on a GPU of this machine
-  std::string source_format;  // what the artefact was made from; "" = `format`
+  std::string folder;  // the model's folder in its repository, for label files; "" = none
+  std::vector<GroupPlace> places;  // of its instances; empty = all on the CPU
+  std::string source_format;       // what the artefact was made from; "" = `format`
 };
 
-// The parameter that lets a model configured for a GPU run on the CPU where there is none.
-inline constexpr char kCpuFallbackParameter[] = "allow_cpu_fallback";
+using engine::kCpuFallbackParameter;
 
 // Derives everything derivable where `given` is silent (null: everywhere); refuses, naming field
 // and remedy, what contradicts the model (INVALID_ARGUMENT) and what asks for another behaviour

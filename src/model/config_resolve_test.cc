@@ -219,13 +219,36 @@ TEST_F(ConfigResolveTest, AGpuIsNeverReplacedSilently) {
   expect_refused(fallback("yes"), "write \"true\" or \"false\"");
   const ModelConfig config = accept(fallback("true"));
   EXPECT_EQ(config.proto->instance_group(0).kind(), inference::ModelInstanceGroup::KIND_CPU);
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("runs on the CPU")));
   const std::string& group = config.proto->instance_group(0).name();
   EXPECT_THAT(config.proto->parameters().at("placement." + group).string_value(),
               HasSubstr("CPU instead of KIND_GPU"));
-  facts_.has_gpu = true;
+  facts_.places = {{"m_0", "nvidia:0", false, 0, ""}};
   EXPECT_EQ(accept(gpu).proto->instance_group(0).kind(), inference::ModelInstanceGroup::KIND_GPU);
   EXPECT_THAT(warnings_, IsEmpty());
+}
+
+TEST_F(ConfigResolveTest, SaysWhereInstancesAreAndWhatFellBack) {
+  facts_.places = {{"m_0", "nvidia:0", false, 0, ""},
+                   {"m_0", "nvidia:2", false, 2, "not on nvidia:2: 2 nodes: NonZero x2"},
+                   {"m_1", "cpu", true, -1, ""},
+                   {"m_2", "edgetpu:0", false, -1, ""}};
+  const ModelConfig config =
+      accept("instance_group [ { count: 2 }, { kind: KIND_CPU }, { kind: KIND_MODEL } ]");
+  const auto& groups = config.proto->instance_group();
+  EXPECT_EQ(groups[0].kind(), inference::ModelInstanceGroup::KIND_GPU);
+  EXPECT_THAT(groups[0].gpus(), ElementsAre(0, 2));
+  EXPECT_EQ(groups[0].count(), 2);
+  EXPECT_EQ(groups[1].kind(), inference::ModelInstanceGroup::KIND_CPU);
+  EXPECT_EQ(groups[2].kind(), inference::ModelInstanceGroup::KIND_MODEL);
+  EXPECT_EQ(config.proto->parameters().size(), 1U);
+  EXPECT_EQ(config.proto->parameters().at("placement.m_0").string_value(),
+            "not on nvidia:2: 2 nodes: NonZero x2");
+  // Without a section the one group has no name before.
+  facts_.places = {{"", "nvidia:0", false, 0, "not on nvidia:0: 1 node: Loop"}};
+  const ModelConfig unsaid = accept("");
+  EXPECT_EQ(unsaid.proto->instance_group(0).kind(), inference::ModelInstanceGroup::KIND_GPU);
+  EXPECT_EQ(unsaid.proto->parameters().at("placement.m_0").string_value(),
+            "not on nvidia:0: 1 node: Loop");
 }
 
 TEST_F(ConfigResolveTest, CompletesInstanceGroups) {
@@ -238,7 +261,7 @@ TEST_F(ConfigResolveTest, CompletesInstanceGroups) {
   expect_refused("instance_group { count: -1 }", "count -1");
   expect_refused("instance_group { kind: KIND_CPU gpus: 0 }", "names gpus with KIND_CPU");
   expect_refused("instance_group { secondary_devices { device_id: 0 } }", "secondary_devices");
-  expect_warning("instance_group { gpus: 0 }", "KIND_AUTO allows it");
+  EXPECT_THAT(accept("instance_group { gpus: 0 }").proto->instance_group(0).gpus(), IsEmpty());
   expect_warning("instance_group { rate_limiter { priority: 2 } }", "rate_limiter has no effect");
 }
 

@@ -37,9 +37,11 @@ bool same(const SeenModel* a, const SeenModel* b) {
 
 }  // namespace
 
-ModelManager::ModelManager(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue)
+ModelManager::ModelManager(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue,
+                           device::DeviceList* devices)
     : provider_(provider),
-      opener_(provider, catalogue, steward_),
+      devices_(devices != nullptr ? *devices : own_devices_),
+      opener_(provider, catalogue, devices_, steward_),
       reconciler_(opener_, steward_, look_up_) {}
 
 ModelManager::~ModelManager() { drain(); }
@@ -169,6 +171,7 @@ base::Result<std::vector<std::string>> ModelManager::start(const ManagerOptions&
     std::erase_if(wanted, [&](const auto& model) { return !is_wanted(model.first); });
   }
   started_ = true;
+  options_.load.memory_budget = options_.memory_budget;
   reconciler_.start(options_.load, options_.memory_budget, options_.loader_threads);
   std::vector<std::string> failures = load_and_wait(wanted);
   applied_ = std::move(wanted);
@@ -282,6 +285,7 @@ void ModelManager::load_explicitly(std::string name, LoadRequest request, Lifecy
   }
   reconciler_.run_on_loader([this, name = std::move(name), request = std::move(request),
                              done = std::move(done)]() mutable {
+    devices_.forget();  // one may have been plugged in, or again
     auto operation = load_operation(name, request);
     request = {};
     if (!operation.ok()) {

@@ -55,7 +55,10 @@ struct ManagerOptions {
 
 class ModelManager {
  public:
-  ModelManager(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue);
+  // Null devices: this machine's. They are looked at when a model is to go beyond the CPU, and anew
+  // at the next such load after a client asks for one.
+  ModelManager(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue,
+               device::DeviceList* devices = nullptr);
   ~ModelManager();
 
   // Loads one version on this thread, from its path as it is; it is listed with its reason if that
@@ -104,6 +107,8 @@ class ModelManager {
   bool look_again();
 
   tensor::ArtefactProvider& provider_;
+  device::DeviceList own_devices_;
+  device::DeviceList& devices_;
   LookUp look_up_;
   Steward steward_;
   VersionOpener opener_;

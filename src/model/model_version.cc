@@ -85,4 +85,15 @@ void ModelVersion::set_manifest(Manifest manifest) {
   manifest_ = std::move(made);
 }
 
+std::shared_ptr<const PlacementReport> ModelVersion::placement() const {
+  std::lock_guard lock(mutex_);
+  return placement_;
+}
+
+void ModelVersion::set_placement(PlacementReport report) {
+  auto made = std::make_shared<const PlacementReport>(std::move(report));
+  std::lock_guard lock(mutex_);
+  placement_ = std::move(made);
+}
+
 }  // namespace supernova::model

@@ -10,6 +10,7 @@
 
 #include "model/manifest.h"
 #include "model/model_config.h"
+#include "model/placement_report.h"
 #include "model/statistics.h"
 #include "schedule/scheduler.h"
 #include "tensor/artefact.h"
@@ -71,6 +72,9 @@ class ModelVersion {
   // Null until it has been computed, which begins when the version is ready.
   std::shared_ptr<const Manifest> manifest() const;
   void set_manifest(Manifest manifest);
+  // Where it was placed, or what kept it from being so. Null before that is known.
+  std::shared_ptr<const PlacementReport> placement() const;
+  void set_placement(PlacementReport report);
   // Something that must stay while the version lives, such as files of its own.
   void keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
 
@@ -81,9 +85,10 @@ class ModelVersion {
   const std::shared_ptr<Statistics> statistics_;
   std::shared_ptr<const void> kept_;  // outlives the session
   std::atomic<VersionState> state_ = VersionState::kNew;
-  mutable std::mutex mutex_;  // guards failure_ and manifest_
+  mutable std::mutex mutex_;  // guards failure_, manifest_ and placement_
   std::string failure_;
   std::shared_ptr<const Manifest> manifest_;
+  std::shared_ptr<const PlacementReport> placement_;
   ModelConfig config_;
   tensor::ModelDescription description_;
   VersionCost cost_;

@@ -19,6 +19,7 @@ struct Item {
   Clock::Point queued{};
   size_t rows = 1;     // of the batch dimension; 0 = can't be joined
   bool alone = false;  // failed in a batch, to be run by itself
+  bool moved = false;  // from a session that lost its device
   std::optional<CacheKey> cache_key;
   std::chrono::nanoseconds cache_time{0};
   // Set by the queue.

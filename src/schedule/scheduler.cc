@@ -5,9 +5,15 @@
 namespace supernova::schedule {
 namespace {
 
-std::vector<std::unique_ptr<engine::Session>> one(std::unique_ptr<engine::Session> session) {
-  std::vector<std::unique_ptr<engine::Session>> sessions;
-  sessions.push_back(std::move(session));
+std::vector<ScheduledSession> alike(std::vector<std::unique_ptr<engine::Session>> sessions) {
+  std::vector<ScheduledSession> scheduled;
+  for (auto& session : sessions) scheduled.push_back({std::move(session), 0, ""});
+  return scheduled;
+}
+
+std::vector<ScheduledSession> one(std::unique_ptr<engine::Session> session) {
+  std::vector<ScheduledSession> sessions;
+  sessions.push_back({std::move(session), 0, ""});
   return sessions;
 }
 
@@ -15,9 +21,12 @@ thread_local DrainScope* innermost_scope = nullptr;
 
 }  // namespace
 
+Scheduler::Scheduler(std::vector<ScheduledSession> sessions, const SchedulerOptions& options)
+    : core_(std::make_shared<Core>(std::move(sessions), options)) {}
+
 Scheduler::Scheduler(std::vector<std::unique_ptr<engine::Session>> sessions,
                      const SchedulerOptions& options)
-    : core_(std::make_shared<Core>(std::move(sessions), options)) {}
+    : Scheduler(alike(std::move(sessions)), options) {}
 
 Scheduler::Scheduler(std::unique_ptr<engine::Session> session, const SchedulerOptions& options)
     : Scheduler(one(std::move(session)), options) {}
@@ -41,6 +50,7 @@ void Scheduler::enqueue(tensor::Request request, tensor::Completion done) {
 const engine::Session& Scheduler::session() const { return core_->session(); }
 size_t Scheduler::queued() const { return core_->queued(); }
 Scheduler::Figures Scheduler::figures() const { return core_->figures(); }
+std::vector<Scheduler::InstanceFigures> Scheduler::instances() const { return core_->instances(); }
 void Scheduler::disable_batching(std::string_view reason) { core_->disable_batching(reason); }
 
 DrainScope::DrainScope() : outer_(innermost_scope) { innermost_scope = this; }

@@ -2,6 +2,10 @@
 // the thread that brings it, where that thread allows it; the others wait in a bounded queue for a
 // thread of the pool, where they may be joined into batches. Thread-safe. Completions are called
 // without a lock held, on whatever thread the answer is found.
+//
+// A session whose run answers UNAVAILABLE has lost its device: its requests go to the model's other
+// sessions, if there are any, each request once. From then on it is tried with one request every
+// few seconds, and serves again when that is answered.
 #pragma once
 
 #include <memory>
@@ -14,6 +18,12 @@
 
 namespace supernova::schedule {
 
+struct ScheduledSession {
+  std::unique_ptr<engine::Session> session;
+  size_t limit = 0;    // runs that may overlap, within what the session allows; 0 = as many
+  std::string device;  // where it is, for messages
+};
+
 class Scheduler {
  public:
   // What it does now and has done.
@@ -23,10 +33,17 @@ class Scheduler {
     uint64_t runs = 0;
     uint64_t runs_here = 0;  // of them on the threads that brought the requests
     uint64_t batches = 0;    // of them of more than one request
+    uint64_t moved = 0;      // requests that went to another session, theirs having lost its device
     bool cheap = false;      // runs may happen where they are asked for
+  };
+  struct InstanceFigures {
+    std::string device;
+    uint64_t runs = 0;
+    std::string lost;  // why it takes no requests but for trials; "" = it takes them
   };
 
   // At least one session, all of the same model.
+  Scheduler(std::vector<ScheduledSession> sessions, const SchedulerOptions& options);
   Scheduler(std::vector<std::unique_ptr<engine::Session>> sessions,
             const SchedulerOptions& options);
   Scheduler(std::unique_ptr<engine::Session> session, const SchedulerOptions& options);
@@ -46,6 +63,7 @@ class Scheduler {
   const engine::Session& session() const;  // the first
   size_t queued() const;                   // requests that wait for their turn
   Figures figures() const;
+  std::vector<InstanceFigures> instances() const;  // in the order they were given
   // From now on every request is run by itself.
   void disable_batching(std::string_view reason);
 

@@ -10,6 +10,9 @@ namespace {
 
 // Batches that one drain may run where it is called; the rest is for the pool.
 constexpr int kBatchesHere = 4;
+// A session that has lost its device is tried this often: a worker may have started anew.
+constexpr std::chrono::seconds kTryAgain{5};
+constexpr size_t kNobody = SIZE_MAX;
 
 uint64_t new_id() {
   static std::atomic<uint64_t> last{0};
@@ -48,8 +51,7 @@ class Scheduler::Core::Frame {
 
 thread_local Scheduler::Core::Frame* Scheduler::Core::Frame::innermost = nullptr;
 
-Scheduler::Core::Core(std::vector<std::unique_ptr<engine::Session>> sessions,
-                      const SchedulerOptions& options)
+Scheduler::Core::Core(std::vector<ScheduledSession> sessions, const SchedulerOptions& options)
     : options_(options),
       pool_(options.pool != nullptr ? *options.pool : WorkerPool::shared()),
       clock_(options.clock != nullptr ? *options.clock : Clock::steady()),
@@ -59,10 +61,14 @@ Scheduler::Core::Core(std::vector<std::unique_ptr<engine::Session>> sessions,
       cost_(options.inline_limit) {
   SN_CHECK(!sessions.empty());
   size_t possible = 0;
-  for (auto& session : sessions) {
-    const auto most = static_cast<size_t>(std::max(session->max_concurrency(), 1));
+  for (ScheduledSession& given : sessions) {
+    auto most = static_cast<size_t>(std::max(given.session->max_concurrency(), 1));
+    if (given.limit > 0) most = std::min(most, given.limit);
     possible += most;
-    instances_.push_back({std::move(session), most});
+    Instance& instance = instances_.emplace_back();
+    instance.session = std::move(given.session);
+    instance.device = std::move(given.device);
+    instance.free = most;
   }
   const size_t wanted =
       options.concurrency > 0 ? options.concurrency : static_cast<size_t>(pool_.threads());
@@ -85,6 +91,15 @@ Scheduler::Figures Scheduler::Core::figures() const {
   figures.queued = queue_.size();
   figures.running = running_;
   figures.cheap = cost_.cheap();
+  return figures;
+}
+
+std::vector<Scheduler::InstanceFigures> Scheduler::Core::instances() const {
+  std::lock_guard lock(mutex_);
+  std::vector<InstanceFigures> figures;
+  for (const Instance& instance : instances_) {
+    figures.push_back({instance.device, instance.runs, instance.lost});
+  }
   return figures;
 }
 
@@ -126,7 +141,30 @@ void Scheduler::Core::abandon() {
 }
 
 bool Scheduler::Core::may_run_here() const {
-  return free_ > 0 && cost_.cheap() && queue_.empty() && !Frame::on_this_thread();
+  return may_start() && cost_.cheap() && queue_.empty() && !Frame::on_this_thread();
+}
+
+// The instance with the most room. Those that lost their device only to be tried again, or in turn
+// where all have.
+size_t Scheduler::Core::pick() const {
+  const size_t lost = lost_.load(std::memory_order_relaxed);
+  const bool all_lost = lost == instances_.size();
+  const auto now = lost > 0 ? clock_.now() : Clock::Point{};
+  size_t best = kNobody;
+  for (size_t i = 0; i < instances_.size(); ++i) {
+    const Instance& instance = instances_[i];
+    const bool resting = !all_lost && !instance.lost.empty() && now < instance.try_again;
+    if (instance.free == 0 || resting) continue;
+    const bool first = best == kNobody;
+    const bool better = first || (all_lost ? instance.latest < instances_[best].latest
+                                           : instance.free > instances_[best].free);
+    if (better) best = i;
+  }
+  return best;
+}
+
+bool Scheduler::Core::may_start() const {
+  return free_ > 0 && (lost_.load(std::memory_order_relaxed) == 0 || pick() != kNobody);
 }
 
 void Scheduler::Core::enqueue(tensor::Request request, tensor::Completion done) {
@@ -157,7 +195,7 @@ void Scheduler::Core::enqueue(tensor::Request request, tensor::Completion done) 
       arm(queue_.earliest());
       // Who is refused goes away: a turn asked here would never be submitted.
       submit = refusal.ok() && scope == nullptr && ask_turn();
-      if (here && free_ == 0 && !Frame::on_this_thread()) waits_for_thread_ = true;
+      if (here && !may_start() && !Frame::on_this_thread()) waits_for_thread_ = true;
     }
   }
   if (!refusal.ok()) return refuse(item, refusal);
@@ -206,10 +244,12 @@ Scheduler::Core::Batch* Scheduler::Core::start(Items items, bool here) {
   batch->items = std::move(items);
   batch->here = here;
   batch->sequence = next_sequence_++;
-  for (size_t i = 1; i < instances_.size(); ++i) {
-    if (instances_[i].free > instances_[batch->instance].free) batch->instance = i;
-  }
-  --instances_[batch->instance].free;
+  batch->instance = pick();
+  Instance& instance = instances_[batch->instance];
+  if (!instance.lost.empty()) instance.try_again = clock_.now() + kTryAgain;
+  --instance.free;
+  ++instance.runs;
+  instance.latest = batch->sequence + 1;
   --free_;
   ++running_;
   ++figures_.runs;
@@ -219,7 +259,7 @@ Scheduler::Core::Batch* Scheduler::Core::start(Items items, bool here) {
 }
 
 Scheduler::Core::Batch* Scheduler::Core::claim(bool here, Items& dead) {
-  if (free_ == 0) return nullptr;
+  if (!may_start()) return nullptr;
   const bool busy = running_ > 0 && !stopping_;
   const BatchAction action = queue_.next(rules_, busy, clock_.now(), dead);
   arm(action.kind == BatchAction::Kind::kWait ? std::min(action.until, queue_.earliest())
@@ -231,7 +271,7 @@ Scheduler::Core::Batch* Scheduler::Core::claim(bool here, Items& dead) {
 
 // Whether the caller has to submit this core to the pool.
 bool Scheduler::Core::ask_turn() {
-  if (turn_asked_ || free_ == 0 || queue_.empty()) return false;
+  if (turn_asked_ || queue_.empty() || !may_start()) return false;
   return turn_asked_ = true;
 }
 
@@ -337,6 +377,10 @@ void Scheduler::Core::finish(Batch* batch, base::Result<tensor::Response> result
   const Frame frame(this);
   batch->took = result.ok() ? result->timing.compute_end - result->timing.compute_start
                             : clock_.now() - batch->started;
+  if (move_elsewhere(*batch, result)) {
+    deliver(batch->sequence, {});
+    return end(batch, End::kAnswer);
+  }
   if (batch->items.size() == 1 && !options_.batching.preserve_ordering) {
     if (result.ok()) complete(*batch, batch->items.front(), 0, *result);
     Items items = std::move(batch->items);
@@ -349,6 +393,43 @@ void Scheduler::Core::finish(Batch* batch, base::Result<tensor::Response> result
   // None where the requests go back to the queue.
   deliver(sequence, {std::move(batch->items), std::move(results)});
   end(batch, End::kAnswer);
+}
+
+// Notes that a run's device is lost, or there again. Whether its requests go to other instances.
+bool Scheduler::Core::move_elsewhere(Batch& batch, const base::Result<tensor::Response>& result) {
+  const bool unavailable = absl::IsUnavailable(result.status());
+  if (!unavailable && (!result.ok() || lost_.load(std::memory_order_relaxed) == 0)) return false;
+  const std::string model = batch.items.front().request.model_name;
+  std::string device;
+  bool changed = false;
+  bool moves = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (instances_.size() == 1) return false;
+    Instance& instance = instances_[batch.instance];
+    device = instance.device;
+    changed = instance.lost.empty() == unavailable;
+    if (changed) lost_ += unavailable ? 1 : -1;
+    instance.lost = unavailable ? std::string(base::message(result.status())) : "";
+    if (unavailable) {
+      if (instance.lost.empty()) instance.lost = "it does not say why";
+      instance.try_again = clock_.now() + kTryAgain;
+      const auto moved = [](const Item& item) { return item.moved; };
+      moves = std::none_of(batch.items.begin(), batch.items.end(), moved);
+    }
+    if (moves) {
+      for (Item& item : batch.items) item.moved = true;
+      figures_.moved += batch.items.size();
+      queue_.push_again(batch.items);
+    }
+  }
+  if (changed && unavailable) {
+    SN_LOG(Warning, "model '{}': an instance on {} takes no requests: {}{}", model, device,
+           base::message(result.status()), moves ? "; others of the model go on" : "");
+  } else if (changed) {
+    SN_LOG(Info, "model '{}': the instance on {} takes requests again", model, device);
+  }
+  return moves;
 }
 
 // Whether the requests of a batch that failed go back to be run one by one: the cause may be one of

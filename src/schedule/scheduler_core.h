@@ -21,7 +21,7 @@ class Scheduler::Core final : public WorkSource,
                               public Wakeable,
                               public std::enable_shared_from_this<Core> {
  public:
-  Core(std::vector<std::unique_ptr<engine::Session>> sessions, const SchedulerOptions& options);
+  Core(std::vector<ScheduledSession> sessions, const SchedulerOptions& options);
   ~Core() override;
 
   void enqueue(tensor::Request request, tensor::Completion done);
@@ -38,12 +38,18 @@ class Scheduler::Core final : public WorkSource,
   const engine::Session& session() const { return *instances_.front().session; }
   size_t queued() const;
   Figures figures() const;
+  std::vector<InstanceFigures> instances() const;
   void disable_batching(std::string_view reason);
 
  private:
   struct Instance {
     std::unique_ptr<engine::Session> session;
+    std::string device;
     size_t free = 0;
+    uint64_t runs = 0;
+    uint64_t latest = 0;       // number of its latest run
+    std::string lost;          // why it takes no requests; "" = it takes them
+    Clock::Point try_again{};  // lost: not before
   };
   // One run. It ends when the answer is there and the call that started it has returned.
   struct Batch {
@@ -67,6 +73,8 @@ class Scheduler::Core final : public WorkSource,
   bool answer_from_cache(Item& item);
   // With the lock held.
   bool may_run_here() const;
+  size_t pick() const;
+  bool may_start() const;
   Batch* start(Items items, bool here);
   Batch* claim(bool here, Items& dead);
   bool ask_turn();
@@ -77,6 +85,7 @@ class Scheduler::Core final : public WorkSource,
   void bury(Items& dead);
   void run(Batch* batch);
   void finish(Batch* batch, base::Result<tensor::Response> result);
+  bool move_elsewhere(Batch& batch, const base::Result<tensor::Response>& result);
   bool run_again(Batch& batch, const base::Status& failure);
   Results results_of(Batch& batch, base::Result<tensor::Response> result);
   void complete(const Batch& batch, Item& item, size_t index, tensor::Response& response);
@@ -95,9 +104,10 @@ class Scheduler::Core final : public WorkSource,
   BatchRules rules_;
   RequestQueue queue_;
   RunCost cost_;
-  size_t free_ = 0;     // runs that may start now
-  size_t running_ = 0;  // batches that have not ended
-  size_t burying_ = 0;  // threads that answer requests which were not run
+  size_t free_ = 0;              // runs that may start now, as far as sessions have their devices
+  std::atomic<size_t> lost_{0};  // of instances_; changed with the lock held
+  size_t running_ = 0;           // batches that have not ended
+  size_t burying_ = 0;           // threads that answer requests which were not run
   bool turn_asked_ = false;
   bool waits_for_thread_ = false;  // a request that may run where it came from found none free
   bool stopping_ = false;

@@ -181,6 +181,35 @@ base::Result<model::ModelConfig> Service::model_config(const Caller& caller, std
   return handle->config();
 }
 
+base::Result<ModelPlacement> Service::placement(const Caller& caller, std::string_view model,
+                                                std::string_view version) const {
+  SN_TRY(check_right(caller, Api::kMetadata, model));
+  auto handle = models_.find(model, version);
+  if (!handle.ok()) {
+    for (const model::VersionHandle& other : models_.list()) {
+      const bool same = other->name() == model &&
+                        (version.empty() || std::to_string(other->version()) == version);
+      if (same && other->placement() != nullptr) handle = other;
+    }
+  }
+  if (!handle.ok()) return handle.status();
+  ModelPlacement placement;
+  placement.name = (*handle)->name();
+  placement.version = std::to_string((*handle)->version());
+  placement.report = (*handle)->placement();
+  const model::VersionState state = (*handle)->state();
+  placement.state = std::string(model::version_state_name(state));
+  if (placement.report == nullptr) {
+    return absl::UnavailableError(
+        base::str_cat("nothing is known yet of where model '", model, "' runs"));
+  }
+  if (state == model::VersionState::kReady) {
+    placement.sessions = (*handle)->scheduler().instances();
+    placement.moved = (*handle)->scheduler().figures().moved;
+  }
+  return placement;
+}
+
 base::Status Service::model_ready(const Caller& caller, std::string_view model,
                                   std::string_view version) const {
   SN_TRY(check_right(caller, Api::kHealth, model));

@@ -34,6 +34,16 @@ struct ModelMetadata {
   std::vector<tensor::TensorInfo> outputs;
 };
 
+struct ModelPlacement {
+  std::string name;
+  std::string version;
+  std::string state;  // model::version_state_name
+  std::shared_ptr<const model::PlacementReport> report;
+  // Of what serves: its sessions, as Scheduler::instances() has them.
+  std::vector<schedule::Scheduler::InstanceFigures> sessions;
+  uint64_t moved = 0;
+};
+
 struct ModelStatistics {
   std::string name;
   std::string version;
@@ -66,6 +76,9 @@ class Service {
                                              std::string_view version) const;
   base::Result<model::ModelConfig> model_config(const Caller& caller, std::string_view model,
                                                 std::string_view version) const;
+  // Also of a version that could not be loaded, once it is known where it could not be placed.
+  base::Result<ModelPlacement> placement(const Caller& caller, std::string_view model,
+                                         std::string_view version) const;
   // OK when the version takes requests, else why not.
   base::Status model_ready(const Caller& caller, std::string_view model,
                            std::string_view version) const;

@@ -15,6 +15,9 @@ namespace supernova::tensor {
 
 using Options = std::map<std::string, std::string>;
 
+// What every source format is imported to.
+inline constexpr char kHubFormat[] = "onnx";
+
 struct Artefact {
   std::string format;  // "onnx", or what an engine named
   std::string path;    // the file; with `bytes`, the folder that relative references start from
@@ -43,6 +46,12 @@ struct ImportedModel {
   std::vector<std::string> sources;
 };
 
+// A model as it lies on disk.
+struct SourceFile {
+  std::string format;  // "tflite"
+  std::string file;
+};
+
 // Turns a MODEL path (file or folder of any supported format, recognised by content) into an
 // artefact. apps/ wires it to import/ and compile/. Thread-safe.
 class ArtefactProvider {
@@ -50,6 +59,10 @@ class ArtefactProvider {
   virtual ~ArtefactProvider() = default;
   // Whether `path` looks like a model of a supported format, by its content; reads little of it.
   virtual bool recognises(const std::string& path) const = 0;
+  // What lies at `path`, by its content: for engines that take the file as it is. Imports nothing.
+  virtual base::Result<SourceFile> identify(const std::string& /*path*/) const {
+    return absl::UnimplementedError("this provider tells no formats");
+  }
   virtual base::Result<ImportedModel> provide(const std::string& path, const Options& options) = 0;
   // The same model in a form that the engine of that name opens faster and with less memory, if
   // there is one. May take as long as a load.

@@ -203,6 +203,58 @@ class Inspect(Folder):
         self.assertIn("NoSuchOp", seen["problem"])
 
 
+class Placement(Folder):
+    def setUp(self):
+        super().setUp()
+        self.model = self.write("m.onnx", onnx_writer.sum_difference())
+
+    def placement(self, *arguments, code=0):
+        result = supernova("inspect", self.model, "--placement", "--json", *arguments)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return json.loads(result.stdout)
+
+    def test_json(self):
+        seen = self.placement()
+        self.assertEqual((seen["engine"], seen["format"], seen["state"]),
+                         ("onnxruntime", "onnx", "ready"))
+        instance = seen["instances"][0]
+        self.assertEqual((instance["device"], instance["whole"]), ("cpu", True))
+        self.assertEqual(sum(place["count"] for place in instance["operators"]), 2)
+        self.assertGreater(instance["first_run_ns"], 0)
+        self.assertEqual((seen["fallback_nodes"], seen["warnings"]), (0, []))
+
+    def test_text(self):
+        result = supernova("inspect", self.model, "--placement")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for text in ("engine      onnxruntime", "instance    cpu", "Add:1", "the first run"):
+            self.assertIn(text, result.stdout)
+
+    def test_what_is_not_there_has_a_report_with_the_reason(self):
+        for arguments, text in ((["--device", "gpu7"], "no device 'gpu7' here"),
+                                (["--device", "gpu", "--option", "strict_device=perhaps"], "strict_device"),
+                                (["--engine", "none"], "no engine 'none' here")):
+            with self.subTest(arguments):
+                seen = self.placement(*arguments, code=1)
+                self.assertEqual((seen["state"], seen["instances"]), ("failed", []))
+                self.assertIn(text, seen["failure"])
+
+    def test_the_best_device_and_strictness_where_there_is_the_cpu(self):
+        self.assertIn("auto", self.placement("--device", "auto")["reason"])
+        seen = self.placement("--device", "cpu", "--option", "strict_device=true")
+        self.assertIn("the device cpu was asked for", seen["reason"])
+
+    @unittest.skipUnless("SUPERNOVA_DO_NOTHING" in os.environ, "the do-nothing engine is not built")
+    def test_an_engine_out_of_tree(self):
+        library = ["--engine-library", os.environ["SUPERNOVA_DO_NOTHING"]]
+        seen = self.placement(*library)
+        self.assertEqual(seen["engine"], "onnxruntime")
+        rejected = {rejection.get("engine"): rejection["reason"] for rejection in seen["rejected"]}
+        self.assertIn("onnxruntime comes before it", rejected["do_nothing"])
+        seen = self.placement(*library, "--engine", "do_nothing")
+        self.assertEqual(seen["engine"], "do_nothing")
+        self.assertIn("the engine do_nothing was asked for", seen["reason"])
+
+
 class Devices(unittest.TestCase):
     def test_the_cpu_is_there(self):
         result = supernova("devices", "--json")

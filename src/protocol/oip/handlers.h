@@ -14,6 +14,7 @@ void model_list(Call call);
 void model_metadata(Call call);
 void model_ready(Call call);
 void model_config(Call call);
+void model_placement(Call call);
 void model_statistics(Call call);  // of all models without one in the path
 void openapi_document(Call call);
 

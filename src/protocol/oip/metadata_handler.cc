@@ -1,6 +1,7 @@
 #include "protocol/oip/handlers.h"
 #include "protocol/oip/json_text.h"
 #include "protocol/oip/metadata.h"
+#include "protocol/oip/placement_json.h"
 
 namespace supernova::protocol::oip {
 namespace {
@@ -71,6 +72,11 @@ void model_config(Call call) {
   call.respond(
       json_or_error(call.service.model_config(call.caller, call.path.model, call.path.version),
                     model_config_json));
+}
+
+void model_placement(Call call) {
+  call.respond(json_or_error(
+      call.service.placement(call.caller, call.path.model, call.path.version), placement_json));
 }
 
 void model_statistics(Call call) {

@@ -68,6 +68,25 @@ TEST_F(OipHandlerTest, Metadata) {
             HasSubstr(R"("default_model_filename":"model.fake")")));
 }
 
+TEST_F(OipHandlerTest, Placement) {
+  for (const char* path : {"/v2/models/a%20b/placement", "/v2/models/a%20b/versions/3/placement"}) {
+    const auto response = call("GET", path);
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.content_type, "application/json");
+    EXPECT_THAT(
+        response.body,
+        AllOf(HasSubstr(R"({"name":"a b","version":"3","state":"ready","engine":"fake")"),
+              HasSubstr(R"("device":"cpu","whole":true)"), HasSubstr(R"("fallback_nodes":0)")));
+  }
+  EXPECT_EQ(call("GET", "/v2/models/a%20b/versions/4/placement").status, 400);
+  // Why a model is nowhere is worth an answer, too.
+  EXPECT_FALSE(fake_.load("lost", 1, "nobody").ok());
+  const auto failed = call("GET", "/v2/models/lost/placement");
+  EXPECT_EQ(failed.status, 200);
+  EXPECT_THAT(failed.body, AllOf(HasSubstr(R"("state":"failed")"),
+                                 HasSubstr("no engine 'nobody' here; there is: fake")));
+}
+
 TEST_F(OipHandlerTest, Paths) {
   struct Case {
     const char* method;
