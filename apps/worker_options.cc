@@ -6,10 +6,11 @@ namespace supernova::apps {
 
 void WorkerOptions::add_to(CLI::App& command) {
   command
-      .add_option("--engine-isolation", isolation,
-                  "Where engines run: in-process, worker, or own-worker (one for each model); "
-                  "default: in-process on the CPU, a worker for libraries and on other devices; may be "
-                  "repeated")
+      .add_option(
+          "--engine-isolation", isolation,
+          "Where engines run: in-process, worker, or own-worker (one for each model); "
+          "default: in-process on the CPU, a worker for libraries and on other devices; may be "
+          "repeated")
       ->type_name("[ENGINE=]WHERE")
       ->expected(1)
       ->take_all();

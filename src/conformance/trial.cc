@@ -1,33 +1,13 @@
 #include "conformance/trial.h"
 
-#include <algorithm>
 #include <future>
-#include <map>
 
 #include "base/text.h"
 #include "engine/option_names.h"
+#include "engine/placement.h"
 
 namespace supernova::conformance {
 namespace {
-
-// "NonZero, Shape (2 of 5 nodes) on CPUExecutionProvider: no kernel"
-std::string describe_fallback(const engine::Verdict& verdict) {
-  std::map<std::string, std::vector<std::string>> operators;
-  size_t count = 0;
-  for (const auto& node : verdict.placement) {
-    if (node.reason.empty()) continue;
-    ++count;
-    auto& list = operators[node.where];
-    if (std::find(list.begin(), list.end(), node.op) == list.end()) list.push_back(node.op);
-  }
-  std::vector<std::string> parts;
-  for (const auto& [where, list] : operators) {
-    parts.push_back(base::str_cat(base::str_join(list, ", "), " on ", where));
-  }
-  if (parts.empty()) return verdict.reason.empty() ? "part of it" : verdict.reason;
-  return base::str_cat(base::str_join(parts, "; "), " (", count, " of ", verdict.placement.size(),
-                       " nodes)");
-}
 
 base::Result<std::unique_ptr<Trial>> open_with(const Subject& subject,
                                                const tensor::Artefact& artefact, bool strict) {
@@ -68,9 +48,13 @@ base::Result<std::unique_ptr<Trial>> open(const Subject& subject,
   if (strict.ok()) return strict;
   auto trial = open_with(subject, artefact, false);
   if (!trial.ok()) return trial;
+  // Where the engine does not say which nodes, its refusal has to do.
   const auto info = (*trial)->session->info();
+  const auto nodes =
+      info.ok() ? engine::fallen_back(*info, static_cast<sn_device_kind>(subject.device.kind))
+                : std::vector<engine::NodePlacement>();
   (*trial)->fallback =
-      info.ok() ? describe_fallback(*info) : std::string(base::message(strict.status()));
+      nodes.empty() ? std::string(base::message(strict.status())) : engine::nodes_text(nodes);
   return trial;
 }
 
