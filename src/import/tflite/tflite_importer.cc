@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxText = 256;
-constexpr size_t kMaxEntries = 1000;  // of a folder that is looked through
+constexpr size_t kMaxEntries = 10000;  // of a folder that is looked through
 constexpr size_t kMaxNotedSignatures = 8;
 
 std::string text(std::string_view from_file) {
