@@ -248,7 +248,7 @@ TEST_F(CatalogueTest, ALibraryThatCrashesIsTriedAgainWhenItIsAskedFor) {
   Artefact artefact;
   artefact.format = "g";
   EXPECT_THAT(std::string(catalogue_.choose(artefact, kCpu, {}).status().message()),
-              HasSubstr("libvendor: its worker crashed"));
+              HasSubstr("engine library '/nowhere/libvendor.so': its worker crashed"));
   artefact.format = "f";
   const auto other = catalogue_.choose(artefact, kCpu, {});
   ASSERT_TRUE(other.ok()) << other.status();

@@ -181,7 +181,7 @@ class Loads(WorkerCase):
             self.add(fault + "_instance", f"open={fault}")
         server = self.serve("--model-control-mode", "explicit", "--load-model", "good",
                             "--load-model", "onnx", "--worker-load-timeout-ms", "3000",
-                            "--worker-memory-byte-size", "512MiB")
+                            "--worker-memory-byte-size", "128MiB")
         stop, wrong, answers = threading.Event(), [], []
 
         def neighbour(model):
@@ -240,8 +240,8 @@ class Runs(WorkerCase):
                   "hang": "took too long", "allocate": "ran out of memory"}
         for fault in faults:
             self.add(fault, "values")
-        server, client = self.serve_values("--worker-run-timeout-ms", "1500",
-                                           "--worker-memory-byte-size", "512MiB")
+        server, client = self.serve_values("--worker-run-timeout-ms", "3000",
+                                           "--worker-memory-byte-size", "128MiB")
         for fault, reason in faults.items():
             with self.subTest(fault):
                 poison = [float(workers.fault(fault)), 7.0]
