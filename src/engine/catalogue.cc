@@ -94,8 +94,16 @@ base::Status Catalogue::add_library(std::string_view library, const Options& opt
   added->name = given.name;
   added->library = given.path;
   added->options = options;
-  const base::Status opened = open(*added).status();
-  if (opened.ok() && added->name.empty()) added->name = added->home->name();
+  base::Status opened = open(*added).status();
+  if (opened.ok() && added->name.empty()) {
+    added->name = added->home->name();
+    // Only now it is known what the rules say of it.
+    const auto where = isolation_of(*added, {});
+    if (where.ok() && *where == Isolation::kInProcess && !added->in_process) {
+      added->home.reset();
+      opened = open(*added).status();
+    }
+  }
   if (added->name.empty()) added->name = std::filesystem::path(given.path).stem().string();
   if (entry_of(added->name) != nullptr) {
     return absl::AlreadyExistsError(

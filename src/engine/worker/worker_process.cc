@@ -49,10 +49,12 @@ uint64_t count_oom_kills() {
 }
 
 // Whether a process had used up most of what it may take: what it was refused then is why it ended,
-// also where its library put it as a crash. The limit is of address space, with stacks and buffers
-// that are not touched.
+// also where its library put it as a crash. The limit counts stacks and the like that are never
+// touched, a few tens of MiB.
 bool was_at_limit(uint64_t peak_bytes, uint64_t limit_bytes) {
-  return limit_bytes > 0 && peak_bytes >= limit_bytes / 4 * 3;
+  constexpr uint64_t kUntouched = uint64_t{64} << 20U;
+  return limit_bytes > 0 && peak_bytes >= limit_bytes / 2 &&
+         peak_bytes + std::max(kUntouched, limit_bytes / 4) >= limit_bytes;
 }
 
 }  // namespace
