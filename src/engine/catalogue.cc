@@ -82,8 +82,16 @@ base::Status Catalogue::add_library(std::string_view library, const Options& opt
   added->name = given.name;
   added->library = given.path;
   added->options = options;
-  const base::Status opened = open(*added).status();
-  if (opened.ok() && added->name.empty()) added->name = added->home->name();
+  base::Status opened = open(*added).status();
+  if (opened.ok() && added->name.empty()) {
+    added->name = added->home->name();
+    // Only now it is known what the rules say of it.
+    const auto where = isolation_of(*added, {});
+    if (where.ok() && *where == Isolation::kInProcess && !added->in_process) {
+      added->home.reset();
+      opened = open(*added).status();
+    }
+  }
   if (added->name.empty()) added->name = std::filesystem::path(given.path).stem().string();
   if (entry_of(added->name) != nullptr) {
     return absl::AlreadyExistsError(
@@ -136,13 +144,14 @@ base::Result<std::shared_ptr<Engine>> Catalogue::open_worker(Entry& entry, const
   } else {
     options["worker.library"] = entry.library;
   }
-  SN_ASSIGN(std::unique_ptr<Engine> engine,
-            Engine::open(worker_engine_, options,
-                         entry.library.empty()
-                             ? base::str_cat("worker of engine '", entry.name, "'")
-                             : base::str_cat("worker of engine library '", entry.library, "'"),
-                         entry.name));
-  return std::shared_ptr<Engine>(std::move(engine));
+  const std::string what = entry.library.empty()
+                               ? base::str_cat("engine '", entry.name, "'")
+                               : base::str_cat("engine library '", entry.library, "'");
+  auto engine = Engine::open(worker_engine_, options, what, entry.name);
+  if (engine.ok()) return std::shared_ptr<Engine>(*std::move(engine));
+  // What the engine says of itself may have it already.
+  const bool is_named = base::message(engine.status()).find(what) != std::string_view::npos;
+  return is_named ? engine.status() : base::annotate(engine.status(), what);
 }
 
 base::Result<std::shared_ptr<Engine>> Catalogue::open_at(Entry& entry, const Place& place) {

@@ -214,6 +214,15 @@ TEST_F(CatalogueTest, LibrariesAreNotEvenLoadedHere) {
   EXPECT_EQ(opened.size(), 1U);
 }
 
+TEST_F(CatalogueTest, ARuleMayNameALibraryAsItCallsItself) {
+  use_workers({.isolation = {{"itself", Isolation::kInProcess}}});
+  // Asked in a worker for its name, then loaded here, where there is no such file.
+  EXPECT_THAT(std::string(catalogue_.add_library("/nowhere/vendor.so", {}).message()),
+              HasSubstr("can't be loaded"));
+  EXPECT_EQ(opened.size(), 1U);
+  EXPECT_THAT(catalogue_.names(), ElementsAre("runtime", "itself"));
+}
+
 TEST_F(CatalogueTest, VersionsOfALibraryLiveSideBySide) {
   use_workers();
   ASSERT_TRUE(catalogue_.add_library("v1=/1/vendor.so", {}).ok());
@@ -239,7 +248,7 @@ TEST_F(CatalogueTest, ALibraryThatCrashesIsTriedAgainWhenItIsAskedFor) {
   Artefact artefact;
   artefact.format = "g";
   EXPECT_THAT(std::string(catalogue_.choose(artefact, kCpu, {}).status().message()),
-              HasSubstr("libvendor: its worker crashed"));
+              HasSubstr("engine library '/nowhere/libvendor.so': its worker crashed"));
   artefact.format = "f";
   const auto other = catalogue_.choose(artefact, kCpu, {});
   ASSERT_TRUE(other.ok()) << other.status();

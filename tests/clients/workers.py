@@ -67,7 +67,7 @@ class Client:
     def index(self):
         status, body = self.ask("POST", "/v2/repository/index", "{}")
         assert status == 200, body
-        return {entry["name"]: (entry["state"], entry.get("reason", ""))
+        return {entry["name"]: (entry.get("state", ""), entry.get("reason", ""))
                 for entry in json.loads(body)}
 
     def ready(self, model):

@@ -69,8 +69,8 @@ base::Result<std::unique_ptr<Verdict>> RemoteEngine::can_run(const sn_artefact* 
 }
 
 // Asks until it is answered, by a worker that is still there when `keep_it` has been called. A
-// worker that ends over it while nothing else was in it ends the matter; where runs were, it is
-// tried again without them.
+// worker that ends over it while nothing else was in it is blamed on it, and what is to be opened
+// is tried once more; where runs were, it is tried again without them.
 base::Result<std::string> RemoteEngine::load(const std::string& digest, const Order& order,
                                              const std::function<void()>& keep_it,
                                              const Sink& sink) {
@@ -84,8 +84,7 @@ base::Result<std::string> RemoteEngine::load(const std::string& digest, const Or
   for (int i = 0; i < kMaxTries; ++i) {
     if (!quarantine_.empty()) {
       if (const auto reason = quarantine_.model_reason(digest)) {
-        return absl::FailedPreconditionError(
-            base::str_cat("the model is not tried any more: ", *reason));
+        return absl::UnavailableError(base::str_cat("could not be opened: ", *reason));
       }
     }
     if (alone) pause_runs(1);
@@ -117,7 +116,12 @@ base::Result<std::string> RemoteEngine::load(const std::string& digest, const Or
     const bool timed_out = std::chrono::steady_clock::now() - start >= options_.load_timeout;
     if (runs_begun == 0 || timed_out || alone) {
       quarantine_.record_load_crash(digest, end.cause, end.reason);
-      return absl::UnavailableError(base::str_cat("could not be opened: ", end.reason));
+      const auto reason = quarantine_.model_reason(digest);
+      if (reason || timed_out || sink) {
+        return absl::UnavailableError(
+            base::str_cat("could not be opened: ", reason ? *reason : end.reason));
+      }
+      continue;
     }
     if (sink) return absl::UnavailableError(end.reason);
     alone = true;
@@ -192,6 +196,8 @@ base::Result<std::shared_ptr<RemoteModel>> RemoteEngine::open_model(const sn_art
     model->key = next_key_++;
   }
   SN_ASSIGN(const Order order, model_order(*model));
+  // Whoever loads a model wants it tried, whatever it did before.
+  quarantine_.release(model->digest);
   SN_ASSIGN(std::string reply, load(model->digest, order, [&] { models_.push_back(model); }));
   model->info = std::make_unique<ModelInfo>(std::move(reply));
   if (!model->info->ok()) {
@@ -248,13 +254,17 @@ void RemoteEngine::close_instance(RemoteInstance& instance) {
 
 base::Status RemoteEngine::instance_info(RemoteInstance& instance) {
   SN_TRY(check_open(*instance.model));
+  SN_TRY(quarantined(*instance.model, nullptr));
+  {
+    std::lock_guard lock(mutex_);
+    if (instance.info != nullptr) return {};
+  }
+  // It is asked often, so the worker is asked once.
   SN_ASSIGN(std::string reply, ask(kInstanceInfo, keys({instance.key})));
   auto info = std::make_unique<Verdict>(std::move(reply));
   if (!info->ok()) return absl::InternalError("what the worker says of the instance is no verdict");
-  // Whoever asked before may still look at what it was told.
   std::lock_guard lock(mutex_);
-  instance.infos.push_back(std::move(info));
-  if (instance.infos.size() > 8) instance.infos.pop_front();
+  if (instance.info == nullptr) instance.info = std::move(info);
   return {};
 }
 

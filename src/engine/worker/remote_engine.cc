@@ -65,6 +65,7 @@ base::Status read_option(const std::string& key, const std::string& value, Remot
       return absl::InvalidArgumentError(
           base::str_cat("option ", key, "=", value, ": give it as a whole number of bytes"));
     }
+    out.command.memory_byte_size = out.order.memory_byte_size;
   } else if (key == "worker.load_timeout_ms") {
     SN_ASSIGN(out.load_timeout, read_time(key, value));
     if (out.load_timeout == milliseconds(0)) out.load_timeout = milliseconds(1'000'000'000);

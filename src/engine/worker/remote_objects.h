@@ -22,7 +22,7 @@ struct RemoteInstance {
   uint64_t key = 0;
   Device device;
   OptionPairs options;
-  std::deque<std::unique_ptr<Verdict>> infos;  // the last answers
+  std::unique_ptr<Verdict> info;  // once it was asked for; then it stays
   // What its runs have been like.
   std::atomic<uint64_t> room{0};        // bytes that the engine brings
   std::atomic<uint64_t> typical_ns{0};  // from being sent to being answered

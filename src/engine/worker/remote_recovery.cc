@@ -36,7 +36,10 @@ void RemoteEngine::recover() {
     }
     gone.reset();
     const WorkerEnd& end = death.end;
-    streak_ = next_streak(streak_, end.cause, end.lived);
+    // Where it is known whose doing it was, the quarantine sees to it that it doesn't go on for
+    // ever; nobody else has to wait for that.
+    const bool is_blamed = death.load_was_under_way || death.lost.started.size() == 1;
+    if (!is_blamed) streak_ = next_streak(streak_, end.cause, end.lived);
     record_->count_end(end.cause);
     record_->set_pid(0);
     record_->set_state(WorkerState::kStarting);
@@ -245,13 +248,11 @@ base::Status RemoteEngine::quarantined(const RemoteModel& model, const sn_run* r
   if (quarantine_.empty() || !model.is_suspect.load(std::memory_order_relaxed)) return {};
   auto reason = quarantine_.model_reason(model.digest);
   if (reason) {
-    return absl::FailedPreconditionError(
-        base::str_cat("the model is not tried any more: ", *reason));
+    return absl::UnavailableError(*reason);
   }
   if (run != nullptr) reason = quarantine_.request_reason(model.digest, digest_of_request(*run));
   if (reason) {
-    return absl::FailedPreconditionError(
-        base::str_cat("a request of this content is not tried any more: ", *reason));
+    return absl::FailedPreconditionError(*reason);
   }
   return {};
 }

@@ -97,7 +97,7 @@ int32_t instance_info(sn_instance* instance, sn_verdict* verdict, sn_error* erro
   return guarded(error, [&]() -> base::Status {
     RemoteInstance& asked = of(instance);
     SN_TRY(asked.model->engine->instance_info(asked));
-    asked.infos.back()->copy_to(*verdict);
+    asked.info->copy_to(*verdict);
     return {};
   });
 }

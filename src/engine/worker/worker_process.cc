@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,6 +46,15 @@ uint64_t count_oom_kills() {
     }
   }
   return sum;
+}
+
+// Whether a process had used up most of what it may take: what it was refused then is why it ended,
+// also where its library put it as a crash. The limit counts stacks and the like that are never
+// touched, a few tens of MiB.
+bool was_at_limit(uint64_t peak_bytes, uint64_t limit_bytes) {
+  constexpr uint64_t kUntouched = uint64_t{64} << 20U;
+  return limit_bytes > 0 && peak_bytes >= limit_bytes / 2 &&
+         peak_bytes + std::max(kUntouched, limit_bytes / 4) >= limit_bytes;
 }
 
 }  // namespace
@@ -268,7 +278,8 @@ void WorkerProcess::reap() {
   std::unique_lock lock(mutex_);
   // From here on its number may be another process's.
   int status = 0;
-  ::waitpid(pid_, &status, 0);
+  struct rusage usage {};
+  ::wait4(pid_, &status, 0, &usage);
   reaped_ = true;
   EndEvidence evidence;
   evidence.stopped = stopping_;
@@ -277,7 +288,8 @@ void WorkerProcess::reap() {
       (WIFEXITED(status) && WEXITSTATUS(status) == kOutOfMemoryExit) ||
       (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && count_oom_kills() > oom_kills_) ||
       (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
-       last_words_.find("std::bad_alloc") != std::string::npos);
+       last_words_.find("std::bad_alloc") != std::string::npos) ||
+      was_at_limit(static_cast<uint64_t>(usage.ru_maxrss) * 1024, command_.memory_byte_size);
   end_.wait_status = status;
   end_.cause = classify(status, evidence);
   end_.lived = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);

@@ -27,6 +27,7 @@ struct WorkerCommand {
   std::string program;
   std::string name;  // of what it hosts, for `ps` and messages
   std::vector<std::string> environment;
+  uint64_t memory_byte_size = 0;  // the limit that it gives itself, 0 = none
 };
 
 struct WorkerEnd {
