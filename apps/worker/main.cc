@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "engine/worker/server.h"
-#include "worker/engines.h"
+#include "engines.h"
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "--version") {

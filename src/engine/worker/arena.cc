@@ -82,8 +82,9 @@ size_t Arena::byte_size() const {
 
 void Arena::attach(Added added, Dropped dropped) {
   std::lock_guard lock(mutex_);
-  added_ = std::move(added);
-  dropped_ = std::move(dropped);
+  // What listened before ends without the lock: it may hold a worker.
+  added_.swap(added);
+  dropped_.swap(dropped);
   if (!added_) return;
   for (const auto& [index, segment] : segments_) added_(index, segment.memory);
 }

@@ -204,6 +204,8 @@ base::Result<std::shared_ptr<RemoteModel>> RemoteEngine::open_model(const sn_art
     close_model(model);
     return absl::InternalError("what the worker says of the model makes no sense");
   }
+  // Before, it may have been known to crash.
+  model->is_suspect = !quarantine_.empty();
   quarantine_.record_load(model->digest);
   return model;
 }

@@ -144,19 +144,14 @@ void RemoteEngine::keep() {
   ::pthread_setname_np(::pthread_self(), "worker-keeper");
   RemoteRuns::set_hears_workers();
   const uint64_t number = next_number_++;
+  serving_ = number;
   auto first = start_worker(number);
+  if (first.ok()) serve_with(*std::move(first));
   std::unique_lock lock(mutex_);
-  if (first.ok()) {
-    serving_ = number;
-    if ((*first)->has_ended()) serving_ = 0;
-    lock.unlock();
-    serve_with(*std::move(first));
-    lock.lock();
-  } else {
-    opened_ = first.status();
-  }
+  opened_ = first.status();
   has_started_ = true;
   changed_.notify_all();
+  if (!opened_.ok()) return;
   while (!stopping_) {
     if (death_) {
       lock.unlock();
@@ -242,24 +237,28 @@ void RemoteEngine::on_end(uint64_t number, const WorkerEnd& end) {
 }
 
 void RemoteEngine::make_spare() {
+  const uint64_t number = next_number_++;
+  bool lasted = true;
+  {
+    std::lock_guard lock(mutex_);
+    lasted = !spare_ended_;
+    spare_number_ = number;
+    spare_ended_ = false;
+  }
   record_->set_spare_pid(0);
   spare_.reset();
-  auto started = start_worker(next_number_++);
+  auto started = start_worker(number);
   std::lock_guard lock(mutex_);
-  spare_ended_ = false;
   if (started.ok()) {
     spare_ = *std::move(started);
-    spare_number_ = next_number_ - 1;
-    spare_ended_ = spare_->has_ended();
     record_->set_spare_pid(spare_->pid());
   } else {
+    spare_number_ = 0;
     SN_LOG(Warning, "no spare worker of '{}' can be started: {}", options_.command.name,
            std::string(base::message(started.status())));
   }
   // One that does not last is not started over and over.
-  spare_failures_ = started.ok() && Clock::now() > next_spare_ + std::chrono::minutes(1)
-                        ? 0
-                        : std::min(spare_failures_ + 1, 1000);
+  spare_failures_ = started.ok() && lasted ? 0 : std::min(spare_failures_ + 1, 1000);
   next_spare_ = Clock::now() + restart_delay(spare_failures_);
 }
 

@@ -89,7 +89,7 @@ class RemoteEngine {
 
   // After an end. remote_recovery.cc
   void recover();
-  Worker next_worker(uint64_t& number);
+  Worker next_worker();
   bool reopen_all(WorkerProcess& worker);
   bool reopen(RemoteModel& model, WorkerProcess& worker);
   void judge(RemoteRuns::Lost lost, const WorkerEnd& end, bool load_was_under_way);

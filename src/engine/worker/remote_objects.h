@@ -41,6 +41,7 @@ struct RemoteModel {
   std::string broken;
   std::mutex mutex;  // of `broken`
   std::atomic<bool> is_broken{false};
+  std::atomic<bool> is_suspect{false};  // the quarantine may know it
 };
 
 struct RemoteState {

@@ -47,20 +47,13 @@ void RemoteEngine::recover() {
            death.lost.started.size() + death.lost.waiting.size());
     judge(std::move(death.lost), end, death.load_was_under_way);
     wait_before_restart(end.reason);
-    uint64_t number = 0;
-    Worker next = next_worker(number);
+    Worker next = next_worker();
     if (next == nullptr) return;
     record_->count_restart();
     runs_.attach(next);
     {
       std::lock_guard lock(mutex_);
-      serving_ = number;
       coming_ = next;
-      // It may have ended before anybody listened.
-      if (next->has_ended() && !death_) {
-        serving_ = 0;
-        death_ = Death{next->end(), {}, false};
-      }
     }
     gone = next;
     if (!reopen_all(*next) || !retry_suspects(*next)) {
@@ -90,20 +83,25 @@ void RemoteEngine::wait_before_restart(const std::string& reason) {
 }
 
 // The spare, or a new one; null when all is to stop.
-RemoteEngine::Worker RemoteEngine::next_worker(uint64_t& number) {
+RemoteEngine::Worker RemoteEngine::next_worker() {
   while (true) {
     {
       std::lock_guard lock(mutex_);
       if (stopping_) return nullptr;
       if (spare_ != nullptr && !spare_ended_) {
-        number = std::exchange(spare_number_, 0);
+        serving_ = std::exchange(spare_number_, 0);
         record_->set_spare_pid(0);
         return std::exchange(spare_, nullptr);
       }
     }
-    number = next_number_++;
-    auto started = start_worker(number);
+    serving_ = next_number_++;
+    auto started = start_worker(serving_);
     if (started.ok()) return *std::move(started);
+    {
+      std::lock_guard lock(mutex_);
+      serving_ = 0;
+      death_.reset();  // that is its end
+    }
     ++streak_;
     const std::string reason(base::message(started.status()));
     SN_LOG(Error, "no worker of '{}' can be started: {}", options_.command.name, reason);
@@ -145,6 +143,7 @@ bool RemoteEngine::reopen(RemoteModel& model, WorkerProcess& worker) {
   const base::Status status = open();
   if (died) {
     const WorkerEnd& end = worker.end();
+    model.is_suspect = true;
     if (blames(end.cause)) quarantine_.record_load_crash(model.digest, end.cause, end.reason);
     return false;
   }
@@ -193,8 +192,9 @@ void RemoteEngine::try_again(const RemoteRunPtr& run, const WorkerEnd& end) {
 }
 
 void RemoteEngine::judge_started(const RemoteRunPtr& run, const WorkerEnd& end, bool is_certain) {
-  const RemoteModel& model = *run->instance->model;
+  RemoteModel& model = *run->instance->model;
   if (is_certain) {
+    model.is_suspect = true;
     quarantine_.record_run_crash(model.digest, digest_of_request(*run->run), end.cause, end.reason);
   }
   if (run->overdue) return runs_.fail(run, SN_DEADLINE_EXCEEDED, lost_with(end));
@@ -245,7 +245,7 @@ bool RemoteEngine::retry_suspects(WorkerProcess& worker) {
 }
 
 base::Status RemoteEngine::quarantined(const RemoteModel& model, const sn_run* run) const {
-  if (quarantine_.empty()) return {};
+  if (quarantine_.empty() || !model.is_suspect.load(std::memory_order_relaxed)) return {};
   auto reason = quarantine_.model_reason(model.digest);
   if (reason) {
     return absl::UnavailableError(*reason);
