@@ -1,6 +1,7 @@
 #include "conformance/tflite_builder.h"
 
 #include <algorithm>
+#include <map>
 
 #include "tensor/tflite/builtin_names.h"
 
@@ -159,11 +160,63 @@ void TfModel::set_version(std::string_view name, int32_t version) {
   versions_.emplace_back(name, version);
 }
 
+namespace {
+
+// Numbers of the schema's BuiltinOptions: without one the runtime does not read an operator's
+// options.
+uint8_t options_type(std::string_view op) {
+  static const std::map<std::string_view, uint8_t> kTypes = {
+      {"CONV_2D", 1},
+      {"DEPTHWISE_CONV_2D", 2},
+      {"AVERAGE_POOL_2D", 5},
+      {"MAX_POOL_2D", 5},
+      {"L2_POOL_2D", 5},
+      {"SVDF", 6},
+      {"RNN", 7},
+      {"FULLY_CONNECTED", 8},
+      {"SOFTMAX", 9},
+      {"CONCATENATION", 10},
+      {"ADD", 11},
+      {"L2_NORMALIZATION", 12},
+      {"LSTM", 14},
+      {"RESIZE_BILINEAR", 15},
+      {"RESHAPE", 17},
+      {"SPACE_TO_DEPTH", 19},
+      {"MUL", 21},
+      {"GATHER", 23},
+      {"MEAN", 27},
+      {"SUM", 27},
+      {"REDUCE_MAX", 27},
+      {"REDUCE_MIN", 27},
+      {"REDUCE_PROD", 27},
+      {"REDUCE_ANY", 27},
+      {"SUB", 28},
+      {"DIV", 29},
+      {"SQUEEZE", 30},
+      {"STRIDED_SLICE", 32},
+      {"SPLIT", 35},
+      {"CAST", 37},
+      {"ARG_MAX", 40},
+      {"TRANSPOSE_CONV", 49},
+      {"ARG_MIN", 57},
+      {"PACK", 59},
+      {"ONE_HOT", 61},
+      {"UNPACK", 64},
+      {"RESIZE_NEAREST_NEIGHBOR", 74},
+      {"LEAKY_RELU", 75},
+  };
+  const auto found = kTypes.find(op);
+  return found != kTypes.end() ? found->second : 0;
+}
+
+}  // namespace
+
 int32_t TfModel::op(std::string_view name, std::vector<int32_t> inputs,
                     std::vector<int32_t> outputs, const FlatTable& options,
                     std::string_view custom) {
   FlatTable table;
   table.number(0, code(name)).numbers(1, inputs).numbers(2, outputs).table(4, options);
+  if (const uint8_t type = options_type(name); type != 0) table.number(3, type);
   if (!custom.empty()) table.numbers(5, std::vector<uint8_t>(custom.begin(), custom.end()));
   graphs_.back().operators.push_back(std::move(table));
   return outputs.empty() ? -1 : outputs[0];

@@ -23,6 +23,8 @@ BINARY = os.environ.get("SUPERNOVA", os.path.join(ROOT, "build", "release", "bin
 MODELS = os.environ.get("SUPERNOVA_TEST_MODELS", os.path.join(ROOT, "..", "shared", "models"))
 KNOWN = {"rtol", "atol", "max_step", "same_argmax", "exact_integers", "rows", "min_iou_nonzero",
          "atol_of_range"}
+# Steps by which an engine's own library differs from the runtime that made the golden outputs.
+STEPS_OF_ENGINE = {("tflite", "mobilenet-v1-025-128-quant"): 5}  # TensorFlow Lite 2.9, run bare too
 
 
 class NotInstalled(Exception):
@@ -106,6 +108,10 @@ def check(folder, engine):
         if done.returncode != 0:
             return [f"exit {done.returncode}: {last}"], ""
         problems, worst_of_all = [], 0
+        tolerance = dict(meta["tolerance"])
+        steps = STEPS_OF_ENGINE.get((engine, os.path.basename(folder)))
+        if steps is not None:
+            tolerance["max_step"] = steps
         for output in outputs:
             name = re.sub(r"[^A-Za-z0-9._-]", "_", output["tensor"])
             kind = os.path.splitext(output["file"])[1]
@@ -114,11 +120,11 @@ def check(folder, engine):
                 problems.append(f"{output['tensor']}: not among {sorted(os.listdir(out))}")
                 continue
             why, worst = off(load(path), load(os.path.join(folder, output["file"])),
-                             meta["tolerance"])
+                             tolerance)
             if why:
                 problems.append(f"{output['tensor']}: {why}")
             worst_of_all = max(worst_of_all, worst or 0)
-        return problems, f"largest difference {worst_of_all:.2g}, tolerance {meta['tolerance']}"
+        return problems, f"largest difference {worst_of_all:.2g}, tolerance {tolerance}"
 
 
 def main():

@@ -66,6 +66,14 @@ struct Delegate {
       later[4];  // where newer runtimes look for what we don't give; not there in a delegate's own
 };
 
+// What the XNNPACK delegate is made with. All zero = off; newer libraries have more fields.
+struct XnnpackOptions {
+  int32_t threads;
+  uint32_t flags;
+  uint64_t later[31];
+};
+enum XnnpackFlags : uint32_t { kSignedIntegers = 1, kUnsignedIntegers = 2 };
+
 // The plug-in interface of external delegates.
 using CreateDelegate = Delegate* (*)(char** keys, char** values, size_t count,
                                      void (*report)(const char* message));
@@ -103,6 +111,8 @@ struct Api {
   void (*TfLiteTensorRealloc)(size_t, Tensor*);
   Status (*TfLiteInterpreterOptionsEnableCancellation)(Options*, bool);
   Status (*TfLiteInterpreterCancel)(const Interpreter*);
+  Delegate* (*TfLiteXNNPackDelegateCreate)(const XnnpackOptions*);
+  void (*TfLiteXNNPackDelegateDelete)(Delegate*);
 };
 // NOLINTEND(readability-identifier-naming)
 

@@ -92,6 +92,7 @@ void Messages::add(std::string_view message) {
   if (message.empty() || text_.size() >= kMaxMessages) return;
   if (!text_.empty()) text_ += "; ";
   text_ += message.substr(0, kMaxMessages - std::min(text_.size(), kMaxMessages));
+  std::replace(text_.begin(), text_.end(), '\n', ' ');
 }
 
 void Messages::report(void* self, const char* format, va_list args) noexcept {

@@ -15,12 +15,13 @@ constexpr size_t kNamed = 5;  // operators that an error lists
 
 base::Result<std::unique_ptr<Instance>> Instance::open(const Model& model, const sn_device& device,
                                                        const Options& options, int thread_budget) {
-  SN_ASSIGN(const int threads, thread_count(options, thread_budget));
   std::unique_ptr<Instance> instance(new Instance(model));
+  SN_ASSIGN(instance->threads_, thread_count(options, thread_budget));
+  SN_ASSIGN(instance->use_xnnpack_, uses_xnnpack(options));
   SN_ASSIGN(instance->strict_, is_strict(options));
   instance->has_variables_ = model.has_variables();
   SN_TRY(instance->make_delegate(device, options));
-  SN_TRY(instance->make_interpreter(threads));
+  SN_TRY(instance->make_interpreter());
   SN_TRY(instance->check_tensors());
   instance->place();
   SN_TRY(instance->judge(device));
@@ -35,9 +36,16 @@ base::Result<std::unique_ptr<Instance>> Instance::open(const Model& model, const
   return instance;
 }
 
-Instance::~Instance() {
+Instance::~Instance() { close_interpreter(); }
+
+void Instance::close_interpreter() {
   if (interpreter_ != nullptr) api_.TfLiteInterpreterDelete(interpreter_);
   if (options_ != nullptr) api_.TfLiteInterpreterOptionsDelete(options_);
+  if (xnnpack_ != nullptr) api_.TfLiteXNNPackDelegateDelete(xnnpack_);
+  interpreter_ = nullptr;
+  options_ = nullptr;
+  xnnpack_ = nullptr;
+  allocated_ = false;
 }
 
 base::Status Instance::make_delegate(const sn_device& device, const Options& options) {
@@ -59,17 +67,49 @@ base::Status Instance::make_delegate(const sn_device& device, const Options& opt
   return {};
 }
 
-base::Status Instance::make_interpreter(int threads) {
+// XNNPACK gives a model up as a whole where one node is not to its taste: first with all integers,
+// then with those that have a sign, then without it. A delegate of a device decides by itself what
+// is left, and may not be shown a graph twice.
+base::Status Instance::make_interpreter() {
+  if (use_xnnpack_ && delegate_ == nullptr && make_with_xnnpack()) return {};
+  return make_plain_interpreter();
+}
+
+bool Instance::make_with_xnnpack() {
+  if (api_.TfLiteXNNPackDelegateCreate == nullptr || api_.TfLiteXNNPackDelegateDelete == nullptr) {
+    return false;
+  }
+  for (const uint32_t flags : {c::kSignedIntegers | c::kUnsignedIntegers, +c::kSignedIntegers}) {
+    close_interpreter();
+    c::XnnpackOptions options{};
+    options.threads = threads_;
+    options.flags = flags;
+    c::Delegate* made = api_.TfLiteXNNPackDelegateCreate(&options);
+    if (made == nullptr) return false;
+    xnnpack_ = made;
+    if (make_bare_interpreter(made).ok() &&
+        api_.TfLiteInterpreterAllocateTensors(interpreter_) == c::kOk) {
+      return true;
+    }
+  }
+  return false;
+}
+
+base::Status Instance::make_plain_interpreter() {
+  close_interpreter();
+  return make_bare_interpreter(delegate_ != nullptr ? delegate_->handle() : nullptr);
+}
+
+base::Status Instance::make_bare_interpreter(c::Delegate* delegate) {
+  messages_.clear();
   options_ = api_.TfLiteInterpreterOptionsCreate();
   if (options_ == nullptr) return absl::ResourceExhaustedError("no memory for an interpreter");
-  api_.TfLiteInterpreterOptionsSetNumThreads(options_, threads);
+  api_.TfLiteInterpreterOptionsSetNumThreads(options_, threads_);
   api_.TfLiteInterpreterOptionsSetErrorReporter(options_, &Messages::report, &messages_);
   if (api_.TfLiteInterpreterOptionsEnableCancellation != nullptr) {
     api_.TfLiteInterpreterOptionsEnableCancellation(options_, true);
   }
-  if (delegate_ != nullptr) {
-    api_.TfLiteInterpreterOptionsAddDelegate(options_, delegate_->handle());
-  }
+  if (delegate != nullptr) api_.TfLiteInterpreterOptionsAddDelegate(options_, delegate);
   interpreter_ = api_.TfLiteInterpreterCreate(model_.handle(), options_);
   if (interpreter_ != nullptr) return {};
   if (delegate_ == nullptr) {

@@ -34,7 +34,13 @@ class Instance {
  private:
   explicit Instance(const Model& model) : model_(model), api_(model.runtime().api) {}
   base::Status make_delegate(const sn_device& device, const Options& options);
-  base::Status make_interpreter(int threads);
+  // Makes the interpreter, or another one in its place: on XNNPACK's kernels as far as they take
+  // the model, or on the plain ones.
+  base::Status make_interpreter();
+  base::Status make_plain_interpreter();
+  bool make_with_xnnpack();
+  base::Status make_bare_interpreter(c::Delegate* delegate);
+  void close_interpreter();
   base::Status check_tensors() const;
   base::Status allocate();
   // Calls `each(graph, number, on_cpu)` for every operator of the graphs that run.
@@ -45,9 +51,12 @@ class Instance {
   // Another shape may make a delegate take less than it did.
   base::Status check_still_placed() const;
 
+  base::Status compute(const sn_run& run);
+  bool has_shapes_of(const sn_run& run) const;
   base::Status set_shapes(const sn_run& run);
   base::Status set_input(const Value& value, const sn_tensor& tensor);
   base::Status invoke(const sn_run& run);
+  bool nothing_to_compute() const;
   base::Status deliver(const sn_run& run);
   bool failed_in_delegate() const;
   base::Status failure(absl::StatusCode code, std::string_view what) const;
@@ -63,6 +72,10 @@ class Instance {
   const c::Api& api_;
   Messages messages_;
   std::unique_ptr<ExternalDelegate> delegate_;  // outlives the interpreter
+  int threads_ = 1;
+  bool use_xnnpack_ = false;
+  c::Delegate* xnnpack_ = nullptr;  // outlives the interpreter; null = the plain kernels run
+  bool plain_for_now_ = false;      // only because XNNPACK does not take the latest shapes
   c::Options* options_ = nullptr;
   c::Interpreter* interpreter_ = nullptr;
   bool allocated_ = false;

@@ -27,6 +27,15 @@ std::string edge_tpu_name(const sn_device& device) {
   return base::str_cat(bus, ":", std::max(device.ordinal, 0));
 }
 
+base::Result<bool> read_bool(const Options& options, const char* name, bool otherwise) {
+  const auto found = options.find(name);
+  if (found == options.end()) return otherwise;
+  if (found->second == "true") return true;
+  if (found->second == "false") return false;
+  return absl::InvalidArgumentError(
+      base::str_cat("the option ", name, " must be true or false, not '", found->second, "'"));
+}
+
 }  // namespace
 
 Options read_options(const sn_options* options) {
@@ -82,11 +91,11 @@ base::Result<DelegateChoice> delegate_choice(const sn_device& device, const Opti
 }
 
 base::Result<bool> is_strict(const Options& options) {
-  const auto found = options.find(kStrictDevice);
-  if (found == options.end() || found->second == "false") return false;
-  if (found->second == "true") return true;
-  return absl::InvalidArgumentError(base::str_cat(
-      "the option ", kStrictDevice, " must be true or false, not '", found->second, "'"));
+  return read_bool(options, kStrictDevice, false);
+}
+
+base::Result<bool> uses_xnnpack(const Options& options) {
+  return read_bool(options, "xnnpack", true);
 }
 
 }  // namespace supernova::engine::tflite

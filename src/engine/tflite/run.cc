@@ -210,6 +210,7 @@ base::Status Instance::invoke(const sn_run& run) {
     api_.TfLiteInterpreterResetVariableTensors(interpreter_);
   }
   if (cancelled_.load()) return absl::CancelledError("the run was cancelled");
+  if (nothing_to_compute()) return {};
   const c::Status status = api_.TfLiteInterpreterInvoke(interpreter_);
   if (cancelled_.load()) return absl::CancelledError("the run was cancelled");
   if (status == c::kOk) return {};
@@ -218,6 +219,22 @@ base::Status Instance::invoke(const sn_run& run) {
                    base::str_cat("the delegate of '", delegate_->choice().library, "' failed"));
   }
   return failure(absl::StatusCode::kInternal, "the run failed");
+}
+
+// Empty batches are not shown to kernels, some of which divide by the size.
+bool Instance::nothing_to_compute() const {
+  const auto is_empty = [&](const c::Tensor* tensor) {
+    return count_of(dims_of(api_, tensor)) == 0;
+  };
+  const Values& values = model_.values();
+  const bool empty_input =
+      std::any_of(values.inputs.begin(), values.inputs.end(), [&](const Value& value) {
+        return is_empty(api_.TfLiteInterpreterGetInputTensor(interpreter_, value.position));
+      });
+  return empty_input &&
+         std::all_of(values.outputs.begin(), values.outputs.end(), [&](const Value& value) {
+           return is_empty(api_.TfLiteInterpreterGetOutputTensor(interpreter_, value.position));
+         });
 }
 
 // The runtime gives one status for all nodes that fail, but reports their numbers; those of a
@@ -267,9 +284,40 @@ base::Status Instance::run(const sn_run& run) {
   };
   const Running running(*this, run);
   messages_.clear();
-  SN_TRY(set_shapes(run));
-  SN_TRY(invoke(run));
+  SN_TRY(compute(run));
   return deliver(run);
+}
+
+// XNNPACK does not take every shape that the plain kernels do.
+base::Status Instance::compute(const sn_run& run) {
+  if (plain_for_now_ && !has_shapes_of(run)) {
+    plain_for_now_ = false;
+    SN_TRY(make_interpreter());
+  }
+  const auto once = [&]() -> base::Status {
+    SN_TRY(set_shapes(run));
+    return invoke(run);
+  };
+  base::Status status = once();
+  if (status.ok() || xnnpack_ == nullptr || absl::IsCancelled(status)) return status;
+  SN_TRY(make_plain_interpreter());
+  plain_for_now_ = true;
+  status = once();
+  if (status.ok()) return status;
+  plain_for_now_ = false;
+  SN_TRY(make_interpreter());
+  return status;
+}
+
+bool Instance::has_shapes_of(const sn_run& run) const {
+  for (size_t i = 0; i < run.input_count; ++i) {
+    const sn_tensor& tensor = element(run.inputs, i);
+    const Value* value = find(model_.values().inputs, tensor.name);
+    if (value == nullptr) return false;
+    const c::Tensor* now = api_.TfLiteInterpreterGetInputTensor(interpreter_, value->position);
+    if (!same_dims(dims_of(api_, now), tensor)) return false;
+  }
+  return true;
 }
 
 void Instance::cancel(const sn_run& run) {

@@ -86,6 +86,8 @@ std::string bind(void* library, c::Api& api) {
   SN_OPTIONAL(TfLiteTensorRealloc);
   SN_OPTIONAL(TfLiteInterpreterOptionsEnableCancellation);
   SN_OPTIONAL(TfLiteInterpreterCancel);
+  SN_OPTIONAL(TfLiteXNNPackDelegateCreate);
+  SN_OPTIONAL(TfLiteXNNPackDelegateDelete);
 #undef SN_NEEDED
 #undef SN_OPTIONAL
   return missing;

@@ -133,7 +133,8 @@ void max_unpooling(Context& c) {
 
 void edge_tpu(Context& c) {
   c.b.fail(
-      "the file is compiled for the Edge TPU and runs on that device only: serve it with the engine "
+      "the file is compiled for the Edge TPU and runs on that device only: serve it with the "
+      "engine "
       "tflite on the device edgetpu, or use the .tflite file it was compiled from");
 }
 

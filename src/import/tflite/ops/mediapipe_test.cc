@@ -48,8 +48,9 @@ TEST(TfliteMediapipe, SaysWhatTheEdgeTpuNeeds) {
   const auto y = model.tensor({TfType::kUint8, {1}});
   model.op("edgetpu-custom-op", {x}, {y});
   model.set_outputs({y});
-  EXPECT_THAT(refusal(model),
-              HasSubstr("serve it with the engine tflite on the device edgetpu, or use the .tflite"));
+  EXPECT_THAT(
+      refusal(model),
+      HasSubstr("serve it with the engine tflite on the device edgetpu, or use the .tflite"));
 }
 
 }  // namespace
