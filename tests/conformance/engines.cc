@@ -38,16 +38,23 @@ EngineCase do_nothing_case() {
           [] { return engine::Engine::open_library(SUPERNOVA_DO_NOTHING_ENGINE, {}); }, anything};
 }
 
-std::string_view other_device() {
-  const char* device = std::getenv("SUPERNOVA_CONFORMANCE_DEVICE");
-  return device != nullptr ? device : "";
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
 }
+
+std::string other_device() { return variable("SUPERNOVA_CONFORMANCE_DEVICE"); }
+std::string other_provider() { return variable("SUPERNOVA_CONFORMANCE_PROVIDER"); }
+bool is_elsewhere() { return !other_device().empty() || !other_provider().empty(); }
 
 // The ONNX engine on that device; whether its driver suits shows only when it is used.
 std::vector<EngineCase> on_other_device() {
   EngineCase it = onnxruntime_case();
-  it.device.kind = other_device() == "nvidia" ? SN_DEVICE_NVIDIA : SN_DEVICE_VULKAN;
-  it.options = {{"device", base::str_cat(other_device(), ":0")}};
+  it.device.kind = other_device() == "nvidia"   ? SN_DEVICE_NVIDIA
+                   : other_device() == "vulkan" ? SN_DEVICE_VULKAN
+                                                : SN_DEVICE_CPU;
+  it.options = {{"execution_provider", other_provider()}};
+  if (!other_device().empty()) it.options["device"] = base::str_cat(other_device(), ":0");
   static const base::Status status = open(it, it.passthrough).status();
   if (status.ok()) return {it};
   std::cout << "skipped: " << status.message() << std::endl;
@@ -61,11 +68,11 @@ std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case) {
 }
 
 std::vector<EngineCase> all_engines() {
-  if (!other_device().empty()) return on_other_device();
+  if (is_elsewhere()) return on_other_device();
   return {onnxruntime_case(), do_nothing_case()};
 }
 std::vector<EngineCase> onnx_engines() {
-  if (!other_device().empty()) return on_other_device();
+  if (is_elsewhere()) return on_other_device();
   return {onnxruntime_case()};
 }
 

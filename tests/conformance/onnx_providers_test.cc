@@ -427,6 +427,9 @@ INSTANTIATE_TEST_SUITE_P(Engines, OnnxOnDevice, testing::ValuesIn(onnx_engines()
 
 // Of WebGPU the runtime names only some nodes; that none is on the CPU it does say.
 TEST_P(OnnxOnDevice, RunsItsNodesThere) {
+  if (std::getenv("SUPERNOVA_CONFORMANCE_PROVIDER") != nullptr) {
+    GTEST_SKIP() << "what a plug-in takes is its own affair";
+  }
   const auto kind = GetParam().device.kind;
   const auto it =
       open(GetParam(), onnx_artefact(test::mlp_model()),
@@ -443,7 +446,7 @@ TEST_P(OnnxOnDevice, RunsItsNodesThere) {
 }
 
 TEST_P(OnnxOnDevice, SaysWhatRunsOnTheCpuInstead) {
-  if (GetParam().device.kind == SN_DEVICE_CPU) return;
+  if (GetParam().options.empty()) return;
   const auto artefact = onnx_artefact(test::upper_case_model());
   const auto it = open(GetParam(), artefact);
   ASSERT_TRUE(it.ok()) << it.status();
