@@ -359,12 +359,13 @@ TEST_P(OnnxProviders, WhatIsPreparedForTheCpuRunsThereOnly) {
   const auto engine = GetParam().open();
   ASSERT_TRUE(engine.ok()) << engine.status();
   const auto artefact = onnx_artefact(whole_model());
-  EXPECT_EQ(
-      (*engine)
-          ->compile(artefact, test_npu(), with_plugin(),
-                    [](std::string_view, std::span<const std::byte>) { return base::Status(); })
-          .code(),
-      absl::StatusCode::kUnimplemented);
+  const auto compile = [&](const sn_device& device, const Options& options) {
+    const auto drop = [](std::string_view, std::span<const std::byte>) { return base::Status(); };
+    return (*engine)->compile(artefact, device, options, drop).code();
+  };
+  EXPECT_EQ(compile(test_npu(), with_plugin()), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(compile(cpu(), {{"device", "npu:0"}}), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(compile(cpu(), {{"device", "cpu"}}), absl::StatusCode::kOk);
   tensor::Artefact prepared = artefact;
   prepared.format = "ort";
   const auto verdict = (*engine)->can_run(prepared, test_npu(), with_plugin());
