@@ -101,16 +101,23 @@ EngineCase in_a_worker(EngineCase engine_case) {
   return engine_case;
 }
 
-std::string_view other_device() {
-  const char* device = std::getenv("SUPERNOVA_CONFORMANCE_DEVICE");
-  return device != nullptr ? device : "";
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
 }
+
+std::string other_device() { return variable("SUPERNOVA_CONFORMANCE_DEVICE"); }
+std::string other_provider() { return variable("SUPERNOVA_CONFORMANCE_PROVIDER"); }
+bool is_elsewhere() { return !other_device().empty() || !other_provider().empty(); }
 
 // The ONNX engine on that device; whether its driver suits shows only when it is used.
 std::vector<EngineCase> on_other_device() {
   EngineCase it = onnxruntime_case();
-  it.device.kind = other_device() == "nvidia" ? SN_DEVICE_NVIDIA : SN_DEVICE_VULKAN;
-  it.options = {{"device", base::str_cat(other_device(), ":0")}};
+  it.device.kind = other_device() == "nvidia"   ? SN_DEVICE_NVIDIA
+                   : other_device() == "vulkan" ? SN_DEVICE_VULKAN
+                                                : SN_DEVICE_CPU;
+  it.options = {{"execution_provider", other_provider()}};
+  if (!other_device().empty()) it.options["device"] = base::str_cat(other_device(), ":0");
   static const base::Status status = open(it, it.passthrough).status();
   if (status.ok()) return {it};
   std::cout << "skipped: " << status.message() << std::endl;
@@ -124,7 +131,7 @@ std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case) {
 }
 
 std::vector<EngineCase> all_engines() {
-  if (!other_device().empty()) return on_other_device();
+  if (is_elsewhere()) return on_other_device();
   std::vector<EngineCase> all{onnxruntime_case(), do_nothing_case(),
                               in_a_worker<kOnnxruntime>(onnxruntime_case()),
                               in_a_worker<kDoNothing>(do_nothing_case())};
@@ -135,7 +142,7 @@ std::vector<EngineCase> all_engines() {
   return all;
 }
 std::vector<EngineCase> onnx_engines() {
-  if (!other_device().empty()) return on_other_device();
+  if (is_elsewhere()) return on_other_device();
   return {onnxruntime_case(), in_a_worker<kOnnxruntime>(onnxruntime_case())};
 }
 

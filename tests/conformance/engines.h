@@ -26,8 +26,9 @@ struct EngineCase {
 std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case);
 
 // Every engine; only those that run ONNX. With SUPERNOVA_CONFORMANCE_DEVICE=vulkan or nvidia it is
-// the ONNX engine on the first such device; where that can't be, the program ends with a line that
-// says what is missing.
+// the ONNX engine on the first such device, with SUPERNOVA_CONFORMANCE_PROVIDER=NAME by that
+// execution provider (a plug-in in SUPERNOVA_EP_PATH); where that can't be, the program ends with a
+// line that says what is missing.
 std::vector<EngineCase> all_engines();
 std::vector<EngineCase> onnx_engines();
 

@@ -152,7 +152,7 @@ int32_t compile(sn_engine* engine, const sn_artefact* artefact, const sn_device*
                 const sn_options* options, const sn_sink* sink, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
     const Options given = read_options(options);
-    if (!is_for_cpu(*device, given)) {
+    if (!is_for_cpu(*device, given) || is_for_elsewhere(given)) {
       return absl::UnimplementedError(
           "it compiles for the CPU only; the ONNX model is opened as it is");
     }

@@ -5,14 +5,6 @@
 namespace supernova::engine::onnxruntime {
 namespace {
 
-// Whether the options say that it is for another device than the CPU's own kernels.
-bool is_for_elsewhere(const Options& options) {
-  const std::string_view device = option(options, kDeviceOption);
-  sn_device cpu{};
-  cpu.size = sizeof(cpu);
-  return (!device.empty() && !device.starts_with("cpu")) || !is_for_cpu(cpu, options);
-}
-
 std::string key_of(const sn_device& device, const Options& options) {
   std::string key =
       base::str_cat(device.kind, ":", device.ordinal, ":", device.id != nullptr ? device.id : "");
@@ -21,6 +13,13 @@ std::string key_of(const sn_device& device, const Options& options) {
 }
 
 }  // namespace
+
+bool is_for_elsewhere(const Options& options) {
+  const std::string_view device = option(options, kDeviceOption);
+  sn_device cpu{};
+  cpu.size = sizeof(cpu);
+  return (!device.empty() && !device.starts_with("cpu")) || !is_for_cpu(cpu, options);
+}
 
 OpenedModel::OpenedModel(const Runtime& runtime, const sn_artefact& artefact, Options options,
                          int thread_budget)

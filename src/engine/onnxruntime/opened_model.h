@@ -18,6 +18,9 @@ namespace supernova::engine::onnxruntime {
 
 inline constexpr char kDeviceOption[] = "device";
 
+// Whether a model's options say that it is for another device than the CPU's own kernels.
+bool is_for_elsewhere(const Options& options);
+
 class OpenedModel {
  public:
   static base::Result<std::unique_ptr<OpenedModel>> open(const Runtime& runtime,

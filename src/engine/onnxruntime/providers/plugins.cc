@@ -147,6 +147,18 @@ const OrtEpDevice* one_of(const std::vector<const OrtEpDevice*>& found, const sn
   return ordinal < found.size() ? found[ordinal] : nullptr;
 }
 
+// A plug-in that is loaded may offer no device: Intel's does so on other vendors' processors.
+std::string what_is_here(const std::vector<std::string>& names) {
+  if (!names.empty()) return base::str_join(names, ", ");
+  std::lock_guard lock(register_mutex);
+  std::vector<std::string> loaded;
+  for (const auto& [file, status] : registered) {
+    if (status.ok()) loaded.push_back(fs::path(file).filename());
+  }
+  if (loaded.empty()) return "none is here";
+  return base::str_cat(base::str_join(loaded, ", "), ", which offers no device on this machine");
+}
+
 std::string how_to_get(const std::vector<std::string>& refused) {
   return base::str_cat(
       ". Put the vendor's plug-in (a library that exports ", kEntry, ") into a folder that ",
@@ -204,7 +216,7 @@ base::Result<const OrtEpDevice*> find_plugin(const Runtime& runtime, const Plugi
   if (fitting.empty() && query.device->kind == SN_DEVICE_CPU) fitting = named;
   if (const OrtEpDevice* device = one_of(fitting, *query.device)) return device;
   const auto kind = device::device_kind_name(static_cast<sn_device_kind>(query.device->kind));
-  const std::string here = names.empty() ? "none is here" : base::str_join(names, ", ");
+  const std::string here = what_is_here(names);
   if (!query.provider.empty() && named.empty()) {
     return absl::FailedPreconditionError(base::str_cat("there is no execution provider '",
                                                        query.provider, "'; plug-ins: ", here,
