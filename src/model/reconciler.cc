@@ -32,6 +32,12 @@ Manifest manifest_of(const ModelVersion& version, const std::string& place, Cont
   return manifest;
 }
 
+bool has_lost_a_device(ModelVersion& version) {
+  const auto instances = version.scheduler().instances();
+  return std::any_of(instances.begin(), instances.end(),
+                     [](const auto& instance) { return !instance.lost.empty(); });
+}
+
 }  // namespace
 
 void Reconciler::start(const LoadOptions& options, uint64_t memory_budget, size_t threads) {
@@ -123,6 +129,10 @@ void Reconciler::begin(Model& model) {
   for (const DesiredVersion& wanted : model.plan->versions) {
     Version& version = model.versions[wanted.number];
     version.wanted = wanted;
+    // Unchanged files would leave it as it is; a client who asks for it wants it whole.
+    if (operation.retry && version.serving && has_lost_a_device(*version.serving)) {
+      version.serving_mark = ~wanted.fingerprint;
+    }
     if (version.serving && version.serving_mark == wanted.fingerprint) {
       // It is what it was before a change that failed.
       version.attempt.reset();

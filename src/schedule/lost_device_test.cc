@@ -149,8 +149,10 @@ TEST_P(LostDeviceTest, TheOnlyOneIsNeverGivenUp) {
   open(1);
   devices[0].code = SN_UNAVAILABLE;
   EXPECT_EQ(run().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(scheduler_->instances()[0].lost, "it was unplugged");
   devices[0].code = SN_OK;
   EXPECT_TRUE(run().ok());
+  EXPECT_EQ(scheduler_->instances()[0].lost, "");
   EXPECT_EQ(scheduler_->figures().moved, 0U);
 }
 
