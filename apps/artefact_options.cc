@@ -1,5 +1,6 @@
 #include "artefact_options.h"
 
+#include "base/build_id.h"
 #include "compile/cache_folder.h"
 #include "compile/worker_main.h"
 #include "engine/catalogue.h"
@@ -31,7 +32,8 @@ compile::ProviderOptions ArtefactOptions::provider_options(
   compile::ProviderOptions options;
   options.cache_folder = cache_dir.empty() ? compile::default_cache_folder() : cache_dir;
   options.cache_bytes = cache_byte_size;
-  options.producer = SUPERNOVA_VERSION;
+  // Two builds of one version may import differently.
+  options.producer = base::str_cat(SUPERNOVA_VERSION, " ", base::build_id());
   options.engine_libraries = engine_libraries;
   options.workers.timeout = std::chrono::seconds(import_timeout_seconds);
   options.workers.command.arguments = {"supernova", kWorkerCommand};

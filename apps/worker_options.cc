@@ -34,6 +34,7 @@ void WorkerOptions::add_to(CLI::App& command) {
 
 base::Result<engine::WorkerRules> WorkerOptions::rules() const {
   engine::WorkerRules rules;
+  rules.isolation["tflite"] = engine::Isolation::kWorker;  // it loads vendors' delegates
   for (const std::string& text : isolation) {
     const size_t equals = text.rfind('=');
     const std::string engine = equals == std::string::npos ? "" : text.substr(0, equals);

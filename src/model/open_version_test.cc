@@ -4,12 +4,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <mutex>
 
 #include "model/config_text.h"
+#include "model/model_manager.h"
 #include "support/fake_engine.h"
 
 namespace supernova::model {
@@ -458,6 +462,53 @@ TEST_F(OpenVersionTest, WhenADeviceIsLostTheOthersGoOn) {
   EXPECT_THAT(instances[0].lost, HasSubstr("the device is gone"));
   EXPECT_EQ(instances[1].lost, "");
   EXPECT_EQ(version_->scheduler().figures().moved, 1U);
+}
+
+TEST_F(OpenVersionTest, TheNextExplicitLoadOpensAnewWhatLostItsDevice) {
+  namespace fs = std::filesystem;
+  const fs::path folder =
+      fs::temp_directory_path() / base::str_cat("supernova-lost-", std::to_string(::getpid()));
+  fs::create_directories(folder / "m" / "1");
+  std::ofstream(folder / "m" / "1" / "model.lite") << "lite";
+  world.gpu_runs_all = true;
+  ModelManager manager(provider_, catalogue_, &list_);
+  ManagerOptions options;
+  options.control = ControlMode::kExplicit;
+  options.repositories = {folder.string()};
+  options.load_at_start = {"m"};
+  options.load.device = "nvidia:0";
+  const auto failures = manager.start(options);
+  ASSERT_TRUE(failures.ok()) << failures.status();
+  ASSERT_THAT(*failures, IsEmpty());
+  const auto infer_now = [&] {
+    const VersionHandle version = *manager.find("m", "");
+    auto promise = std::make_shared<std::promise<base::Status>>();
+    auto status = promise->get_future();
+    version->scheduler().enqueue({}, [promise](base::Result<tensor::Response> result) {
+      promise->set_value(result.status());
+    });
+    return status.get();
+  };
+  const auto load = [&] {
+    auto promise = std::make_shared<std::promise<base::Status>>();
+    auto status = promise->get_future();
+    manager.load_explicitly("m", {}, [promise](base::Status done) { promise->set_value(done); });
+    return status.get();
+  };
+  EXPECT_TRUE(load().ok());
+  EXPECT_EQ(world.sessions.size(), 1U);  // nothing to do
+  world.gpu_gone = 0;
+  EXPECT_EQ(infer_now().code(), absl::StatusCode::kUnavailable);
+  world.gpu_gone = -1;  // plugged in again
+  const int looks = looks_;
+  EXPECT_TRUE(load().ok());
+  EXPECT_EQ(looks_, looks + 1);
+  EXPECT_EQ(world.sessions.size(), 2U);
+  EXPECT_TRUE(infer_now().ok());
+  EXPECT_TRUE(load().ok());
+  EXPECT_EQ(world.sessions.size(), 2U);
+  manager.drain();
+  fs::remove_all(folder);
 }
 
 TEST_F(OpenVersionTest, TheGpuThatIsNotThereIsTheCpuWhereThatIsAccepted) {

@@ -33,6 +33,12 @@ Manifest manifest_of(const ModelVersion& version, const std::string& place, Cont
   return manifest;
 }
 
+bool has_lost_a_device(ModelVersion& version) {
+  const auto instances = version.scheduler().instances();
+  return std::any_of(instances.begin(), instances.end(),
+                     [](const auto& instance) { return !instance.lost.empty(); });
+}
+
 }  // namespace
 
 void Reconciler::start(const LoadOptions& options, uint64_t memory_budget, size_t threads) {
@@ -128,8 +134,11 @@ void Reconciler::begin(Model& model) {
   for (const DesiredVersion& wanted : model.plan->versions) {
     Version& version = model.versions[wanted.number];
     version.wanted = wanted;
-    if (operation.retry && version.serving && !version.serving->health().ok()) {
-      version.serving_mark = ~wanted.fingerprint;  // it serves in name only: load it anew
+    // Unchanged files would leave it as it is; a client who asks for it wants it whole.
+    const bool is_impaired =
+        version.serving && (!version.serving->health().ok() || has_lost_a_device(*version.serving));
+    if (operation.retry && is_impaired) {
+      version.serving_mark = ~wanted.fingerprint;
     } else if (version.serving && version.serving_mark == wanted.fingerprint) {
       // It is what it was before a change that failed.
       version.attempt.reset();

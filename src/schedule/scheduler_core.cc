@@ -405,7 +405,6 @@ bool Scheduler::Core::move_elsewhere(Batch& batch, const base::Result<tensor::Re
   bool moves = false;
   {
     std::lock_guard lock(mutex_);
-    if (instances_.size() == 1) return false;
     Instance& instance = instances_[batch.instance];
     device = instance.device;
     changed = instance.lost.empty() == unavailable;
@@ -415,7 +414,7 @@ bool Scheduler::Core::move_elsewhere(Batch& batch, const base::Result<tensor::Re
       if (instance.lost.empty()) instance.lost = "it does not say why";
       instance.try_again = clock_.now() + kTryAgain;
       const auto moved = [](const Item& item) { return item.moved; };
-      moves = std::none_of(batch.items.begin(), batch.items.end(), moved);
+      moves = instances_.size() > 1 && std::none_of(batch.items.begin(), batch.items.end(), moved);
     }
     if (moves) {
       for (Item& item : batch.items) item.moved = true;
@@ -424,10 +423,10 @@ bool Scheduler::Core::move_elsewhere(Batch& batch, const base::Result<tensor::Re
     }
   }
   if (changed && unavailable) {
-    SN_LOG(Warning, "model '{}': an instance on {} takes no requests: {}{}", model, device,
+    SN_LOG(Warning, "model '{}': the instance on {} is not available: {}{}", model, device,
            base::message(result.status()), moves ? "; others of the model go on" : "");
   } else if (changed) {
-    SN_LOG(Info, "model '{}': the instance on {} takes requests again", model, device);
+    SN_LOG(Info, "model '{}': the instance on {} is available again", model, device);
   }
   return moves;
 }

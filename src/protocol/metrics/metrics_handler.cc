@@ -42,6 +42,9 @@ ModelSample sample_of(const model::VersionHandle& version) {
     tags.insert(config.metric_tags().begin(), config.metric_tags().end());
     sample.cached = config.response_cache().enable();
     sample.queued = version->scheduler().queued();
+    sample.placement = version->placement();
+    sample.instances = version->scheduler().instances();
+    sample.moved = version->scheduler().figures().moved;
   }
   sample.labels = model_labels(version->name(), version->version(), tags);
   sample.ready = state == VersionState::kReady && version->health().ok();

@@ -148,6 +148,14 @@ TEST_F(MetricsHandlerTest, CountsWhatHappens) {
   EXPECT_EQ(failures("REJECTED"), 0);
   EXPECT_EQ(failures("CANCELED"), 0);
   EXPECT_EQ(series.at("nv_inference_pending_request_count" + labels), 0);
+  EXPECT_EQ(series.at("supernova_model_fallback_nodes" + labels), 0);
+  EXPECT_EQ(series.at("supernova_model_moved_requests_total" + labels), 0);
+  const auto instances = [&](const std::string& state) {
+    return series.at("supernova_model_instances{model=\"m\",version=\"3\",device=\"cpu\",state=\"" +
+                     state + "\"}");
+  };
+  EXPECT_EQ(instances("ready"), 1);
+  EXPECT_EQ(instances("lost"), 0);
   EXPECT_EQ(series.at("nv_inference_request_summary_us_count" + labels), 2);
   EXPECT_GT(series.at("nv_inference_request_summary_us_sum" + labels), 0);
   EXPECT_GT(series.at(R"(nv_inference_queue_summary_us{model="m",version="3",quantile="0.5"})"), 0);

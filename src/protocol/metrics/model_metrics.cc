@@ -43,6 +43,7 @@ constexpr std::array<TimeMetric, 5> kTimes{{
 bool any(const ModelSample&) { return true; }
 bool is_cached(const ModelSample& sample) { return sample.cached; }
 bool is_loaded(const ModelSample& sample) { return sample.ready && sample.statistics.loads > 0; }
+bool is_placed(const ModelSample& sample) { return sample.placement != nullptr; }
 bool is_measured(const ModelSample& sample) {
   return is_loaded(sample) && sample.statistics.load.memory_bytes > 0;
 }
@@ -167,12 +168,42 @@ void write_loads(const std::vector<ModelSample>& models, Exposition& out) {
       [](const ModelSample& s) { return s.statistics.load.memory_bytes; }, is_measured);
 }
 
+// No fallback is silent: what does not run on the device asked for is counted, and so is who lost
+// its device.
+void write_places(const std::vector<ModelSample>& models, Exposition& out) {
+  write_each(
+      models, out, "supernova_model_fallback_nodes", MetricType::kGauge,
+      "Nodes of the model that do not run on the device asked for",
+      [](const ModelSample& s) { return model::fallback_nodes(*s.placement); }, is_placed);
+  write_each(
+      models, out, "supernova_model_moved_requests_total", MetricType::kCounter,
+      "Requests that went to another instance because theirs had lost its device",
+      [](const ModelSample& s) { return s.moved; }, is_placed);
+  if (!models.empty() && std::none_of(models.begin(), models.end(), is_placed)) return;
+  out.family("supernova_model_instances", MetricType::kGauge,
+             "Instances of the model on each device, ready or lost");
+  for (const ModelSample& sample : models) {
+    std::map<std::string, std::pair<uint64_t, uint64_t>> devices;
+    for (const auto& instance : sample.instances) {
+      auto& [ready, lost] = devices[instance.device];
+      ++(instance.lost.empty() ? ready : lost);
+    }
+    for (const auto& [device, counts] : devices) {
+      Labels labels = sample.labels;
+      labels.emplace_back("device", device);
+      out.part("", labels, {"state", "ready"}, counts.first);
+      out.part("", labels, {"state", "lost"}, counts.second);
+    }
+  }
+}
+
 }  // namespace
 
 Labels model_labels(const std::string& model, int64_t version,
                     const std::map<std::string, std::string>& tags) {
   Labels labels{{"model", model}, {"version", std::to_string(version)}};
-  std::set<std::string, std::less<>> taken{"model", "version", "reason", "quantile", "le"};
+  std::set<std::string, std::less<>> taken{"model", "version", "reason", "quantile",
+                                           "le",    "device",  "state"};
   for (const auto& [tag, value] : tags) {
     std::string name = label_name(tag);
     // Names that begin with two underscores are Prometheus' own.
@@ -189,6 +220,7 @@ void write_model_metrics(const std::vector<ModelSample>& models, Exposition& out
   write_histogram(models, out);
   write_cache(models, out);
   write_loads(models, out);
+  write_places(models, out);
 }
 
 void write_model_states(const std::map<model::VersionState, uint64_t>& states, Exposition& out) {

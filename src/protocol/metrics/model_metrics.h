@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct ModelSample {
   model::Latencies latencies;  // since the start
   model::Latencies recent;     // of about the last minute
   uint64_t queued = 0;
+  std::shared_ptr<const model::PlacementReport> placement;  // null = not known
+  std::vector<schedule::Scheduler::InstanceFigures> instances;
+  uint64_t moved = 0;  // requests, between instances
   bool ready = false;
   bool cached = false;  // the configuration turns a response cache on
 };

@@ -78,7 +78,7 @@ TEST_F(OipHandlerTest, Placement) {
         AllOf(HasSubstr(R"({"name":"a b","version":"3","state":"ready","engine":"fake")"),
               HasSubstr(R"("device":"cpu","whole":true)"), HasSubstr(R"("fallback_nodes":0)")));
   }
-  EXPECT_EQ(call("GET", "/v2/models/a%20b/versions/4/placement").status, 400);
+  EXPECT_EQ(call("GET", "/v2/models/a%20b/versions/4/placement").status, 404);
   // Why a model is nowhere is worth an answer, too.
   EXPECT_FALSE(fake_.load("lost", 1, "nobody").ok());
   const auto failed = call("GET", "/v2/models/lost/placement");

@@ -66,7 +66,7 @@ TEST(PlacementJson, SaysWhatRunsWhereAndWhatDoesNot) {
       R"("fallback_nodes":1,"moved_requests":3,)"
       R"("rejected":[{"engine":"lite","format":"tflite","device":"cpu","reason":"ort comes before it"},)"
       R"({"device":"npu:0","reason":"no driver"}],)"
-      R"("warnings":["not on nvidia:0: 1 node: NonZero (no kernel)"]})");
+      R"x("warnings":["not on nvidia:0: 1 node: NonZero (no kernel)"]})x");
 }
 
 TEST(PlacementJson, AModelThatCouldNotBePlacedSaysWhy) {
