@@ -9,8 +9,8 @@ void WorkerOptions::add_to(CLI::App& command) {
       .add_option(
           "--engine-isolation", isolation,
           "Where engines run: in-process, worker, or own-worker (one for each model); "
-          "default: in-process on the CPU, a worker for libraries and on other devices; may be "
-          "repeated")
+          "default: in-process on the CPU, a worker for tflite, libraries and other devices; "
+          "may be repeated")
       ->type_name("[ENGINE=]WHERE")
       ->expected(1)
       ->take_all();
@@ -34,13 +34,16 @@ void WorkerOptions::add_to(CLI::App& command) {
 
 base::Result<engine::WorkerRules> WorkerOptions::rules() const {
   engine::WorkerRules rules;
-  rules.isolation["tflite"] = engine::Isolation::kWorker;  // it loads vendors' delegates
   for (const std::string& text : isolation) {
     const size_t equals = text.rfind('=');
     const std::string engine = equals == std::string::npos ? "" : text.substr(0, equals);
     const auto where = engine::parse_isolation(text.substr(equals + 1));  // npos + 1 = 0
     if (!where.ok()) return base::annotate(where.status(), "--engine-isolation");
     rules.isolation[engine] = *where;
+  }
+  // It loads vendors' delegates.
+  if (!rules.isolation.contains("")) {
+    rules.isolation.try_emplace("tflite", engine::Isolation::kWorker);
   }
   if (memory_bytes > 0) rules.options[engine::kWorkerMemory] = std::to_string(memory_bytes);
   if (run_timeout_ms > 0) {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/base64.h"
+#include "base/build_id.h"
 #include "base/json_writer.h"
 #include "base/sha256.h"
 #include "base/status.h"
@@ -15,6 +16,12 @@ std::string json(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
+}
+
+// Whatever linked this test gave it one.
+TEST(BuildId, IsHexadecimal) {
+  EXPECT_GE(build_id().size(), 16U);
+  EXPECT_EQ(build_id().find_first_not_of("0123456789abcdef"), std::string::npos);
 }
 
 TEST(Base64, ThereAndBack) {
