@@ -67,6 +67,7 @@ class WorkerSoak(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="supernova-workers-")
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        self.poison = 0
 
     def serve(self, *flags):
         server = Server(["--model-repository", self.folder],
@@ -136,13 +137,15 @@ class WorkerSoak(unittest.TestCase):
         client = workers.Client(server)
         turns = 12 if FULL else 4
         with Load(server, [neighbour], threads=2) as load:
-            for turn in range(turns):
+            for _ in range(turns):
                 start = time.monotonic()
                 time.sleep(1.0)
                 calm.append((start, time.monotonic()))
                 start = time.monotonic()
-                for number, name in enumerate(names):
-                    status, _ = client.infer(name, [workers.fault(name), 100.0 * turn + number])
+                for name in names:
+                    # Never the same content: what has crashed before is refused.
+                    self.poison += 1
+                    status, _ = client.infer(name, [workers.fault(name), float(self.poison)])
                     self.assertGreaterEqual(status, 500)
                 while time.monotonic() < start + 1.0:
                     time.sleep(0.05)
