@@ -250,6 +250,7 @@ void Connection::close() {
   state_ = State::kClosed;
   ++epoch_;
   if (cancellation_) cancellation_->cancel();
+  worker_->loop().forget(stream_.descriptor());
   stream_.close();
   input_.clear();
   input_.shrink_to_fit();

@@ -53,6 +53,10 @@ bool EventLoop::watch_output(int descriptor, Watcher& watcher) {
   return control(epoll_, EPOLL_CTL_MOD, descriptor, kInput | EPOLLOUT, &watcher);
 }
 
+void EventLoop::forget(int descriptor) {
+  if (descriptor >= 0) control(epoll_, EPOLL_CTL_DEL, descriptor, 0, nullptr);
+}
+
 void EventLoop::call_soon(Call call) { soon_.push_back(std::move(call)); }
 
 void EventLoop::call_at(Clock::time_point when, Call call) {

@@ -33,11 +33,14 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
 
   // From now on the watcher is told when input comes or the other side closes; with watch_output()
-  // also when there is room for output again. Until the descriptor is closed; then the watcher has
-  // to be retired, because it may still be told of what has happened before. False: the kernel
-  // would not have it.
+  // also when there is room for output again. Until forget(), which comes before the descriptor is
+  // closed; then the watcher has to be retired, because it may still be told of what has happened
+  // before. False: the kernel would not have it.
   bool watch(int descriptor, Watcher& watcher);
   bool watch_output(int descriptor, Watcher& watcher);
+  // Closing is not enough: a process that is being started has a copy of the descriptor for a
+  // moment, and as long as there is one the kernel tells of it.
+  void forget(int descriptor);
   // Keeps it until the end of this turn.
   void retire(std::shared_ptr<void> watcher) { retired_.push_back(std::move(watcher)); }
 

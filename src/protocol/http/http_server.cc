@@ -221,6 +221,7 @@ void ListeningServer::stop_accepting() {
   if (threads_.empty()) return;
   std::promise<void> closed;
   workers_.front()->loop().post([&] {
+    workers_.front()->loop().forget(listener_.descriptor());
     listener_.close();
     closed.set_value();
   });
