@@ -292,7 +292,7 @@ void RemoteEngine::close_state(const RemoteState& state) {
 base::Status RemoteEngine::check_open(RemoteModel& model) {
   if (!model.is_broken.load(std::memory_order_acquire)) return {};
   std::lock_guard lock(model.mutex);
-  return absl::FailedPreconditionError(model.broken);
+  return absl::UnavailableError(model.broken);
 }
 
 int32_t RemoteEngine::run(RemoteInstance& instance, const sn_run& run, sn_error* error) {
