@@ -219,6 +219,7 @@ void RunLoop::finish(Run& run, std::string_view response) {
   std::memcpy(reinterpret_cast<char*>(&head) + head.response_offset, response.data(),
               response.size());
   head.response_size.store(response.size(), std::memory_order_relaxed);
+  settle();
   switch (head.state.exchange(kDone)) {
     case kSleeping:
       futex_wake(head.state, 1);
@@ -237,6 +238,7 @@ void RunLoop::send(Run& run, std::string_view response, const std::vector<base::
     run.streams = true;
     if (run.head->state.exchange(kStreamed) == kSleeping) futex_wake(run.head->state, 1);
   }
+  settle();
   std::vector<int> numbers;
   for (const base::File& file : files) numbers.push_back(file.get());
   std::string body;
@@ -244,6 +246,8 @@ void RunLoop::send(Run& run, std::string_view response, const std::vector<base::
   body.append(response);
   socket_.send(kResponse, run.id, body, numbers).IgnoreError();
 }
+
+void RunLoop::settle() { std::lock_guard lock(mutex_); }
 
 void RunLoop::end(const Run& run) {
   std::shared_ptr<Run> last;  // of what it refers to itself

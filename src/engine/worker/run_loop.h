@@ -29,6 +29,9 @@ class RunLoop {
   void drop_segment(uint64_t index);
   void cancel(uint64_t run);
   bool is_idle();
+  // What threads tell each other by way of the server comes after what they did before: who is
+  // about to tell it something and who has heard from it meet here.
+  void settle();
 
  private:
   struct Run;

@@ -148,6 +148,7 @@ int Server::serve() {
 }
 
 void Server::handle(Message message) {
+  runs_->settle();
   switch (message.type) {
     case kSegment:
       return add_segment(message);
@@ -212,6 +213,7 @@ void Server::answer(Message message) {
     reply.clear();
     write_error(out, static_cast<int32_t>(status.code()), base::message(status));
   }
+  runs_->settle();
   socket_.send(kReply, id, reply).IgnoreError();
 }
 

@@ -6,6 +6,7 @@
 //   worker.engine            the built-in engine to host, or
 //   worker.library           the engine library to host (dlopen, in the worker only)
 //   worker.program           default: supernova-worker beside this program's file
+//   worker.name              of the worker in metrics (default: the name of what it hosts)
 //   worker.environment       NAME=VALUE, separated by newlines, added to the worker's environment
 //   worker.memory_byte_size  limit of the worker's own memory, 0 = none
 //   worker.load_timeout_ms   for opening and compiling (default 300000)
