@@ -6,6 +6,7 @@
 // - Nothing named: the CPU. Where nothing runs the model there, the best of the other devices, so
 //   that a model made for one accelerator goes to it.
 // - "auto" (and KIND_AUTO): the best usable device that runs all of the model, the CPU included.
+//   Emulated devices, which only a name reaches, are not among them.
 // - Better is: all of the model on the device; then what has been measured to be faster here; then
 //   the higher score; then another device than the CPU; then the earlier engine.
 #pragma once
@@ -108,7 +109,7 @@ DevicesToAsk devices_to_ask(const Wishes& wishes, const std::vector<device::Devi
 bool wants_cpu_only(const Wishes& wishes);
 
 // What KIND_GPU and its numbers mean: the devices of the first kind of NVIDIA, AMD, Intel and other
-// Vulkan devices of which one can be used, or else of which there is one.
+// Vulkan devices of which one can be used, or else of which there is one. Emulated ones are none.
 std::vector<const device::Device*> graphics_devices(const std::vector<device::Device>& devices);
 
 // The nodes that do not run on the device asked for: those for which the engine says why, and on

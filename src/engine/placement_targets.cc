@@ -16,10 +16,13 @@ std::string_view kind_text(Kind kind) {
   return kind == Kind::kCpu ? "KIND_CPU" : kind == Kind::kGpu ? "KIND_GPU" : "KIND_AUTO";
 }
 
+// A device that is emulated is slower than the CPU that emulates it: it has to be named.
 std::vector<const Device*> usable(const std::vector<Device>& devices) {
   std::vector<const Device*> found;
   for (const Device& device : devices) {
-    if (device.state == device::DeviceState::kUsable) found.push_back(&device);
+    const bool counts =
+        device.state == device::DeviceState::kUsable && !device::is_emulated(device);
+    if (counts) found.push_back(&device);
   }
   return found;
 }
@@ -180,7 +183,7 @@ std::vector<const Device*> graphics_devices(const std::vector<Device>& devices) 
     std::vector<const Device*> of_kind;
     bool any_usable = false;
     for (const Device& device : devices) {
-      if (device.abi_kind != kind) continue;
+      if (device.abi_kind != kind || device::is_emulated(device)) continue;
       of_kind.push_back(&device);
       any_usable |= device.state == device::DeviceState::kUsable;
     }

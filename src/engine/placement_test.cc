@@ -347,6 +347,18 @@ TEST(Placement, GpusAreThoseOfTheFirstKindThatCanBeUsed) {
   EXPECT_THAT(ids(), ElementsAre("vulkan:0"));
   devices[0].state = device::DeviceState::kUnhealthy;
   EXPECT_THAT(ids(), ElementsAre("nvidia:0", "nvidia:1"));
+  devices = {make_device(SN_DEVICE_VULKAN, 0)};
+  devices[0].features = {"emulated"};
+  EXPECT_THAT(ids(), IsEmpty());
+}
+
+TEST(Placement, AnEmulatedDeviceHasToBeNamed) {
+  World world;
+  world.ort("cpu", runs(100)).ort("nvidia:0", runs(200));
+  world.input.devices[1].features = {"emulated"};
+  const auto chosen = [&] { return place(world.input).instances.at(0).device; };
+  EXPECT_EQ((world.device("auto"), chosen()), "cpu");
+  EXPECT_EQ((world.device("nvidia:0"), chosen()), "nvidia:0");
 }
 
 TEST(Placement, FallenBackAreThoseWithAReasonOrOnTheCpu) {
