@@ -127,7 +127,21 @@ std::string missing_for_webgpu() {
   return base::str_join(missing, ", ");
 }
 
-base::Result<Provider> built_in(ProviderKind kind, const sn_device& device) {
+// WebGPU takes what Vulkan lists first, and which device that was can't be asked afterwards.
+std::string missing_choice(const sn_device& device, const Options& options) {
+  if (device.ordinal == 0) return "";
+  const std::string_view of_worker = option(options, "worker.environment");
+  for (const char* variable : {"VK_ICD_FILENAMES", "VK_DRIVER_FILES", "MESA_VK_DEVICE_SELECT"}) {
+    if (std::getenv(variable) != nullptr) return "";
+    if (of_worker.find(base::str_cat(variable, "=")) != std::string_view::npos) return "";
+  }
+  return "a word to Vulkan which device to take, as WebGPU takes the first: set "
+         "MESA_VK_DEVICE_SELECT or VK_DRIVER_FILES, for the server or in the option "
+         "worker.environment";
+}
+
+base::Result<Provider> built_in(ProviderKind kind, const sn_device& device,
+                                const Options& options) {
   Provider provider{kind, "", nullptr, device_name(device)};
   std::string missing;
   if (kind == ProviderKind::kWebGpu) {
@@ -137,6 +151,9 @@ base::Result<Provider> built_in(ProviderKind kind, const sn_device& device) {
     }
     provider.name = "WebGpuExecutionProvider";
     missing = missing_for_webgpu();
+    if (missing.empty() && device.kind == SN_DEVICE_VULKAN) {
+      missing = missing_choice(device, options);
+    }
   } else {
     provider.name =
         kind == ProviderKind::kCuda ? "CUDAExecutionProvider" : "TensorrtExecutionProvider";
@@ -281,11 +298,11 @@ base::Result<Provider> choose_provider(const Runtime& runtime, const sn_device& 
   // A library that is named means its provider, also where the runtime has one of that name.
   const bool own = option(options, kPluginOption).empty();
   if (own && (name == "cuda" || (name.empty() && device.kind == SN_DEVICE_NVIDIA))) {
-    return built_in(ProviderKind::kCuda, device);
+    return built_in(ProviderKind::kCuda, device, options);
   }
-  if (own && name == "tensorrt") return built_in(ProviderKind::kTensorRt, device);
+  if (own && name == "tensorrt") return built_in(ProviderKind::kTensorRt, device, options);
   if (own && (name == "webgpu" || (name.empty() && device.kind == SN_DEVICE_VULKAN))) {
-    return built_in(ProviderKind::kWebGpu, device);
+    return built_in(ProviderKind::kWebGpu, device, options);
   }
   return plugin(runtime, device, asked, options);
 }
