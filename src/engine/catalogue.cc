@@ -98,7 +98,7 @@ base::Status Catalogue::add_library(std::string_view library, const Options& opt
   if (opened.ok() && added->name.empty()) {
     added->name = added->home->name();
     // Only now it is known what the rules say of it.
-    const auto where = isolation_of(*added, {});
+    const auto where = isolation_of(*added, kCpu, {});
     if (where.ok() && *where == Isolation::kInProcess && !added->in_process) {
       added->home.reset();
       opened = open(*added).status();
