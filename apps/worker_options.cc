@@ -41,10 +41,7 @@ base::Result<engine::WorkerRules> WorkerOptions::rules() const {
     if (!where.ok()) return base::annotate(where.status(), "--engine-isolation");
     rules.isolation[engine] = *where;
   }
-  // It loads vendors' delegates.
-  if (!rules.isolation.contains("")) {
-    rules.isolation.try_emplace("tflite", engine::Isolation::kWorker);
-  }
+  rules.in_workers = {"tflite"};  // it loads vendors' delegates
   if (memory_bytes > 0) rules.options[engine::kWorkerMemory] = std::to_string(memory_bytes);
   if (run_timeout_ms > 0) {
     rules.options[engine::kWorkerRunTimeout] = std::to_string(run_timeout_ms);

@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -202,9 +204,21 @@ void check_use(Checks& checks) {
   });
 }
 
+namespace {
+
+// What is in use, without what the allocator keeps of what was given back.
+uint64_t memory_in_use() {
+#if defined(__GLIBC__)
+  ::malloc_trim(0);
+#endif
+  return base::process_usage().resident_bytes;
+}
+
+}  // namespace
+
 void check_memory(Checks& checks) {
   constexpr size_t kWeights = size_t{32} << 20U;
-  // What allocators keep for the next time.
+  // What engines keep for the next time.
   constexpr uint64_t kKept = uint64_t{24} << 20U;
   const auto open_and_run = [&](const base::Result<tensor::Artefact>& artefact) -> base::Status {
     SN_TRY(artefact.status());
@@ -224,10 +238,10 @@ void check_memory(Checks& checks) {
                           : failed(group, name, base::str_cat("time ", i + 1, ": ", said(status)));
           }
           if (i == checks.options.reloads / 4) {
-            before = base::process_usage().resident_bytes;
+            before = memory_in_use();
           }
         }
-        const uint64_t after = base::process_usage().resident_bytes;
+        const uint64_t after = memory_in_use();
         if (after > before + kKept) {
           return failed(
               group, name,
@@ -241,13 +255,13 @@ void check_memory(Checks& checks) {
     if (const base::Status status = open_and_run(artefact); !status.ok()) {
       return not_opened(group, name, status);
     }
-    const uint64_t before = base::process_usage().resident_bytes;
+    const uint64_t before = memory_in_use();
     for (int i = 0; i < 4; ++i) {
       if (const base::Status status = open_and_run(artefact); !status.ok()) {
         return failed(group, name, said(status));
       }
     }
-    const uint64_t after = base::process_usage().resident_bytes;
+    const uint64_t after = memory_in_use();
     if (after > before + kKept) {
       return failed(group, name, base::str_cat(after - before, " bytes are not given back"));
     }

@@ -130,7 +130,17 @@ base::Status Catalogue::unknown(std::string_view name) const {
 base::Result<Isolation> Catalogue::isolation(std::string_view name, const sn_device& device,
                                              const Options& options) const {
   Entry* const entry = entry_of(name);
-  return entry != nullptr ? isolation_of(*entry, device, options) : unknown(name);
+  return entry != nullptr ? for_models(*entry, device, options) : unknown(name);
+}
+
+base::Result<Isolation> Catalogue::for_models(const Entry& entry, const sn_device& device,
+                                              const Options& options) const {
+  SN_ASSIGN(const Isolation isolation, isolation_of(entry, device, options));
+  const auto asked = options.find(kIsolation);
+  const bool is_said = (asked != options.end() && !asked->second.empty()) ||
+                       rules_.isolation.contains(entry.name) || rules_.isolation.contains("");
+  const bool is_default = worker_engine_ != nullptr && rules_.in_workers.contains(entry.name);
+  return !is_said && is_default ? Isolation::kWorker : isolation;
 }
 
 base::Result<Isolation> Catalogue::isolation_of(const Entry& entry, const sn_device& device,
@@ -204,7 +214,7 @@ base::Result<std::shared_ptr<Engine>> Catalogue::use(std::string_view name, cons
   Entry* const entry = entry_of(name);
   if (entry == nullptr) return unknown(name);
   Place place;
-  SN_ASSIGN(place.isolation, isolation_of(*entry, device, options));
+  SN_ASSIGN(place.isolation, for_models(*entry, device, options));
   place.device = device_name(device);
   place.name = base::str_cat(entry->name, '@', place.device);
   if (place.isolation == Isolation::kOwnWorker && !owner.empty()) {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,9 @@ struct WorkerRules {
   // By the engine's name; "" = every other one. Without an entry, what is built in runs in this
   // process on the CPU; libraries, and whatever loads a vendor's for its device, run in a worker.
   std::map<std::string, Isolation, std::less<>> isolation;
+  // Built-in engines whose models run in a worker where nothing above says otherwise; questions
+  // are answered in this process.
+  std::set<std::string, std::less<>> in_workers;
   Options options;  // worker.*, where the model does not say (worker/worker_engine.h)
 };
 
@@ -78,6 +82,8 @@ class Catalogue {
   struct Place;
   Entry* entry_of(std::string_view name) const;
   base::Status unknown(std::string_view name) const;
+  base::Result<Isolation> for_models(const Entry& entry, const sn_device& device,
+                                     const Options& options) const;
   base::Result<Isolation> isolation_of(const Entry& entry, const sn_device& device,
                                        const Options& options) const;
   base::Result<std::shared_ptr<Engine>> open_worker(Entry& entry, const Place& place);

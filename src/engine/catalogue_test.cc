@@ -144,6 +144,16 @@ TEST_F(CatalogueTest, OtherDevicesHaveVendorsLibrariesAndSoAWorker) {
   EXPECT_EQ(*catalogue_.isolation("runtime", kCpu, {}), Isolation::kInProcess);
 }
 
+TEST_F(CatalogueTest, SomeAnswerHereAndRunModelsInAWorker) {
+  use_workers({.isolation = {}, .in_workers = {"runtime"}, .options = {}});
+  ASSERT_TRUE(catalogue_.find("runtime").ok());
+  EXPECT_TRUE(opened.empty());
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, {}).ok());
+  EXPECT_EQ(opened.size(), 1U);
+  EXPECT_EQ(*catalogue_.isolation("runtime", kCpu, {{kIsolation, "in-process"}}),
+            Isolation::kInProcess);
+}
+
 TEST_F(CatalogueTest, AModelMayAskForAWorker) {
   use_workers({.isolation = {}, .options = {{kWorkerMemory, "1000"}, {"worker.program", "/w"}}});
   const auto shared = catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}, {"other", "1"}});

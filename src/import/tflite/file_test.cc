@@ -31,7 +31,7 @@ TEST(TfliteFile, DescribesTheModel) {
   const auto model = imported(small().file());
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(model->description.format, "tflite");
-  EXPECT_EQ(model->description.producer, "made by a test");
+  EXPECT_EQ(model->description.producer, "supernova conformance");
   EXPECT_EQ(model->description.version, "schema 3");
   EXPECT_EQ(model->description.operators.at("CONV_2D"), 1);
   ASSERT_EQ(model->description.inputs.size(), 1U);
