@@ -40,19 +40,22 @@ class Layers {
     const auto values = std::vector<float>(array.values.begin(), array.values.end());
     return b_.cast(b_.constant(Constant::floats(shape, values)), type_);
   }
+  // Weights before biases, always: other formats' nets count the same way.
   Value* dense(Value* x, int64_t in, int64_t out) {
-    return b_.add(b_.op("MatMul", {x, weights({in, out}, 0.5)}), weights({out}, 0.5));
+    Value* const matrix = weights({in, out}, 0.5);
+    Value* const bias = weights({out}, 0.5);
+    return b_.add(b_.op("MatMul", {x, matrix}), bias);
   }
   Value* conv(Value* x, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t group) {
     const int64_t pad = kernel / 2;
     const double size = 1.0 / static_cast<double>(in / group * kernel);
-    return b_.op(
-        "Relu",
-        {b_.op("Conv", {x, weights({out, in / group, kernel, kernel}, size), weights({out}, 0.25)},
-               {{"kernel_shape", std::vector<int64_t>{kernel, kernel}},
-                {"strides", std::vector<int64_t>{stride, stride}},
-                {"pads", std::vector<int64_t>{pad, pad, pad, pad}},
-                {"group", group}})});
+    Value* const filter = weights({out, in / group, kernel, kernel}, size);
+    Value* const bias = weights({out}, 0.25);
+    return b_.op("Relu", {b_.op("Conv", {x, filter, bias},
+                                {{"kernel_shape", std::vector<int64_t>{kernel, kernel}},
+                                 {"strides", std::vector<int64_t>{stride, stride}},
+                                 {"pads", std::vector<int64_t>{pad, pad, pad, pad}},
+                                 {"group", group}})});
   }
 
  private:

@@ -27,6 +27,9 @@ bool Checks::wanted(std::string_view group, std::string_view name) const {
 }
 
 void Checks::add(CaseResult result) {
+  // One line, whatever a library says.
+  for (char& c : result.detail) c = static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  while (result.detail.ends_with(' ')) result.detail.pop_back();
   if (options.on_result) options.on_result(result);
   results.push_back(std::move(result));
 }

@@ -147,6 +147,20 @@ base::Status add_output(const c::Api& api, const c::Tensor* from, const sn_tenso
 
 }  // namespace
 
+namespace {
+
+// The runtime would take sizes that the model fixes for others, and compute something.
+bool fits(const Value& value, const sn_tensor& tensor) {
+  if (value.dims.empty()) return true;  // a file may leave the rank open, too
+  if (tensor.rank != static_cast<int32_t>(value.dims.size())) return false;
+  for (size_t d = 0; d < value.dims.size(); ++d) {
+    if (value.dims[d] >= 0 && value.dims[d] != tensor.dims[d]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 // Another shape than before has everything laid out anew.
 base::Status Instance::set_shapes(const sn_run& run) {
   for (size_t i = 0; i < run.input_count; ++i) {
@@ -159,6 +173,13 @@ base::Status Instance::set_shapes(const sn_run& run) {
     if (tensor.dtype != value->dtype) {
       return absl::InvalidArgumentError(
           base::str_cat("input '", tensor.name, "' has another type than the model's"));
+    }
+    if (!fits(*value, tensor)) {
+      const tensor::Shape given(tensor.dims, tensor.dims + std::max(tensor.rank, 0));
+      const tensor::Shape declared(value->dims.begin(), value->dims.end());
+      return absl::InvalidArgumentError(
+          base::str_cat("input '", tensor.name, "' has the shape ", tensor::shape_to_string(given),
+                        " where the model's is ", tensor::shape_to_string(declared)));
     }
     const c::Tensor* now = api_.TfLiteInterpreterGetInputTensor(interpreter_, value->position);
     if (same_dims(dims_of(api_, now), tensor)) continue;

@@ -22,6 +22,17 @@ TEST_F(Tflite, RunsAndTakesOtherShapes) {
   EXPECT_THAT(run_floats(session, {floats("x", {1, 2}, {5, 0})}), ElementsAre(50, 0));
 }
 
+TEST_F(Tflite, RefusesOtherSizesThanTheModelFixes) {
+  const auto it = open(sum_product());
+  ASSERT_TRUE(it.ok()) << it.status();
+  for (const tensor::Shape& shape : {tensor::Shape{1, 4}, {2, 1}, {2}, {1, 1, 2}}) {
+    const auto count = static_cast<size_t>(*tensor::element_count(shape));
+    const auto response = run(*it->session, {floats("x", shape, std::vector<float>(count, 1))});
+    ASSERT_FALSE(response.ok()) << tensor::shape_to_string(shape);
+    EXPECT_THAT(std::string(response.status().message()), HasSubstr("[-1,2]"));
+  }
+}
+
 // A batch of none must not bring a kernel down that divides by it.
 TEST_F(Tflite, RunsEmptyBatches) {
   TfModel model;
