@@ -8,6 +8,7 @@
 //   fail=WHEN       create, prepare or invoke: fails then, with a message
 //   abort=WHEN      create, prepare or invoke: ends the process
 //   mark=X          is added to every result, so that it shows who computed it
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -131,6 +132,18 @@ Status invoke_node(Context* context, Node* node) {
   return kOk;
 }
 
+// Elements are taken one by one: a second input that is repeated is for somebody else.
+bool has_one_shape(const Context& context, const Node& node) {
+  const IntArray& first = *context.tensors[node.inputs->data[0]].dims;
+  for (int i = 1; i < node.inputs->size; ++i) {
+    const IntArray& other = *context.tensors[node.inputs->data[i]].dims;
+    if (other.size != first.size || !std::equal(first.data, first.data + first.size, other.data)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 Status prepare(Context* context, Delegate* delegate) {
   const Mine& mine = mine_of(delegate);
   if (mine.is_to_fail("prepare")) {
@@ -149,6 +162,7 @@ Status prepare(Context* context, Delegate* delegate) {
     if (context->get_node(context, number, &node, &registration) != kOk) return kError;
     if (kind_of(mine, *registration) == Kind::kNone || taken.size() > limit) continue;
     if (context->tensors[node->outputs->data[0]].type != kFloat32) continue;
+    if (!has_one_shape(*context, *node)) continue;
     taken.push_back(number);
   }
   taken[0] = static_cast<int>(taken.size()) - 1;
