@@ -217,6 +217,13 @@ uint64_t memory_in_use() {
 }  // namespace
 
 void check_memory(Checks& checks) {
+  if (base::heap_bytes() == 0) {
+    checks.run("memory", "given back", [](const std::string& group, const std::string& name) {
+      return CaseResult{group, name, Outcome::kSkipped,
+                        "another allocator than the C library's keeps what it was given back", 0};
+    });
+    return;
+  }
   constexpr size_t kWeights = size_t{32} << 20U;
   // What engines keep for the next time.
   constexpr uint64_t kKept = uint64_t{24} << 20U;

@@ -39,7 +39,7 @@ TEST_F(SuiteTest, TheCpuRuntimePassesAllButWhatItHasNoKernelFor) {
   EXPECT_TRUE(made.ok()) << to_text(made);
   EXPECT_GT(made.count(Outcome::kPassed), 120U);
   for (const CaseResult& result : made.results) {
-    if (result.outcome == Outcome::kPassed) continue;
+    if (result.outcome == Outcome::kPassed || result.group == "memory") continue;
     EXPECT_EQ(result.group, "data types") << result.name << ": " << result.detail;
   }
 }

@@ -5,12 +5,24 @@ import json
 import os
 import re
 import struct
+import unittest
 
 from server import BINARY
 
 ENGINES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(BINARY))), "tests/engines")
 # The faults of tests/faulty_engine, in its order: 1000 + index as the first element chooses one.
 FAULTS = ["none", "segv", "abort", "exit", "hang", "allocate", "slow", "corrupt", "error"]
+
+
+def is_sanitized():
+    """Whether a sanitizer meets crashes before the kernel does and holds on to memory: signals, exit
+    codes and limits are not those of the program then."""
+    with open(BINARY, "rb") as file:
+        content = file.read()
+    return b"libasan.so" in content or b"libtsan.so" in content
+
+
+plain_only = unittest.skipIf(is_sanitized(), "a sanitizer takes crashes and limits for its own")
 
 
 def engine(name="faulty"):

@@ -170,6 +170,7 @@ class Libraries(WorkerCase):
                    ["--engine-library", "/nowhere.so", "--exit-on-error"])
 
 
+@workers.plain_only
 class Loads(WorkerCase):
     def test_models_that_fail_while_they_are_loaded(self):
         faults = {"segv": "SIGSEGV", "abort": "SIGABRT", "exit": "exit code 3",
@@ -228,6 +229,7 @@ class Loads(WorkerCase):
         self.assert_right(client, "model")
 
 
+@workers.plain_only
 class Runs(WorkerCase):
     def serve_values(self, *flags, **more):
         self.add("good")
@@ -318,6 +320,7 @@ class Runs(WorkerCase):
         self.assert_right(client, "large")
 
 
+@workers.plain_only
 class Kills(WorkerCase):
     def test_kills_from_outside_lose_nothing_and_blame_nobody(self):
         self.add("good")

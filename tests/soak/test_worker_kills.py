@@ -60,6 +60,7 @@ class Load:
         return [took for at, took in self.times if start <= at < end]
 
 
+@workers.plain_only
 class WorkerSoak(unittest.TestCase):
     def setUp(self):
         if not os.path.exists(workers.engine()):
