@@ -344,13 +344,17 @@ class Kills(WorkerCase):
             thread.start()
         try:
             for kill in range(20):
-                pids = [p for p in workers.children(server.process.pid)
-                        if workers.maps(p, "faulty.so")]
-                if not pids:
-                    self.assertTrue(eventually(lambda: workers.children(server.process.pid)))
-                    continue
-                os.kill(pids[0], (signal.SIGKILL, signal.SIGTERM)[kill % 2])
-                self.assertTrue(eventually(lambda pid=pids[0]: not workers.exists(pid)))
+                victims = []
+
+                def found():
+                    victims[:] = [p for p in workers.children(server.process.pid)
+                                  if workers.maps(p, "faulty.so")]
+                    return victims
+
+                self.assertTrue(eventually(found))
+                victim = victims[0]
+                os.kill(victim, (signal.SIGKILL, signal.SIGTERM)[kill % 2])
+                self.assertTrue(eventually(lambda pid=victim: not workers.exists(pid)))
         finally:
             stop.set()
             for thread in threads:
