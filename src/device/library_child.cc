@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -15,10 +14,10 @@
 #include <cstring>
 #include <thread>
 
+#include "base/file.h"
+#include "base/spawn.h"
 #include "base/text.h"
 #include "device/system_tree.h"
-
-extern char** environ;  // NOLINT: POSIX wants it declared by who uses it
 
 namespace supernova::device {
 namespace {
@@ -47,49 +46,11 @@ LibraryAnswer failed(Outcome outcome, std::string reason) {
   return {outcome, std::move(reason), {}};
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int file) : file_(file) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(); }
-  void close() {
-    if (file_ >= 0) ::close(file_);
-    file_ = -1;
-  }
-  int get() const { return file_; }
-
- private:
-  int file_;
-};
-
-// Starts argv with nothing but /dev/null and `out` as its output, in a process group of its own.
-int start(const std::vector<std::string>& command, int out, pid_t& pid) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, out, 1);
-  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  const int error =
-      ::posix_spawn(&pid, command.front().c_str(), &actions, &attributes, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  return error;
+// With `out` as its output.
+base::Result<pid_t> start(const std::vector<std::string>& command, int out) {
+  base::Spawn spawn;
+  SN_TRY(spawn.lend(out, STDOUT_FILENO));
+  return spawn.start(command.front(), command);
 }
 
 // Reads to the end; false when the deadline comes first.
@@ -184,15 +145,17 @@ LibraryAnswer ask_in_child(const std::vector<std::string>& command, std::string_
   if (::pipe2(ends, O_CLOEXEC) != 0) {
     return failed(Outcome::kRefused, base::str_cat("no pipe to ask it: ", std::strerror(errno)));
   }
-  Descriptor in(ends[0]);
-  Descriptor out(ends[1]);
+  base::File in(ends[0]);
+  base::File out(ends[1]);
   const auto deadline = Clock::now() + limit;
   std::vector<std::string> words = command;
   words.emplace_back(probe);
-  pid_t pid = 0;
-  if (const int error = start(words, out.get(), pid); error != 0) {
-    return failed(Outcome::kRefused, base::str_cat("no process to ask it: ", std::strerror(error)));
+  const auto started = start(words, out.get());
+  if (!started.ok()) {
+    return failed(Outcome::kRefused,
+                  base::str_cat("no process to ask it: ", base::message(started.status())));
   }
+  const pid_t pid = *started;
   out.close();
   std::string text;
   bool in_time = read_all(in.get(), deadline, text);
