@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/abi_calls.h"
 #include "engine/onnxruntime/device_session.h"
 #include "engine/onnxruntime/opened_model.h"
 #include "engine/onnxruntime/providers/placement.h"
@@ -45,38 +46,6 @@ struct InstanceObject {
 EngineObject& of(sn_engine* engine) { return *reinterpret_cast<EngineObject*>(engine); }
 OpenedModel& of(sn_model* model) { return *reinterpret_cast<OpenedModel*>(model); }
 InstanceObject& of(sn_instance* instance) { return *reinterpret_cast<InstanceObject*>(instance); }
-
-int32_t fail(const base::Status& status, sn_error* error) {
-  if (error != nullptr && error->size > offsetof(sn_error, message)) {
-    const size_t room = error->size - offsetof(sn_error, message) - 1;
-    const size_t length = std::min(room, status.message().size());
-    std::memcpy(error->message, status.message().data(), length);
-    error->message[length] = '\0';
-    error->code = static_cast<int32_t>(status.code());
-  }
-  return static_cast<int32_t>(status.code());
-}
-
-// Runs `body`, which returns a Status. No exception may leave an engine.
-template <typename Body>
-int32_t guarded(sn_error* error, Body body) noexcept {
-  try {
-    const base::Status status = body();
-    return status.ok() ? int32_t{SN_OK} : fail(status, error);
-  } catch (const std::bad_alloc&) {
-    return fail(absl::ResourceExhaustedError("out of memory"), error);
-  } catch (const std::exception& e) {
-    return fail(absl::InternalError(e.what()), error);
-  }
-}
-
-Options read_options(const sn_options* options) {
-  Options map;
-  for (size_t i = 0; options != nullptr && i < options->count; ++i) {
-    map[options->items[i].key] = options->items[i].value;
-  }
-  return map;
-}
 
 int32_t engine_open(const sn_host* host, const sn_options*, sn_engine** out, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
@@ -118,7 +87,7 @@ int32_t can_run(sn_engine* engine, const sn_artefact* artefact, const sn_device*
   return guarded(error, [&]() -> base::Status {
     thread_local std::string reason;
     verdict->compatibility = SN_CAN_NOT_RUN;
-    const Options given = read_options(options);
+    const Options given = options_map(options);
     const bool on_cpu = is_for_cpu(*device, given);
     verdict->reason = wrong_format(artefact, on_cpu);
     if (verdict->reason != nullptr) return {};
@@ -141,7 +110,7 @@ int32_t model_open(sn_engine* engine, const sn_artefact* artefact, const sn_opti
   return guarded(error, [&]() -> base::Status {
     const EngineObject& object = of(engine);
     const int budget = object.host != nullptr ? object.host->thread_budget : 0;
-    SN_ASSIGN(auto model, OpenedModel::open(*object.runtime, *artefact, read_options(options),
+    SN_ASSIGN(auto model, OpenedModel::open(*object.runtime, *artefact, options_map(options),
                                             std::max(budget, 0)));
     *out = reinterpret_cast<sn_model*>(model.release());
     return {};
@@ -151,7 +120,7 @@ int32_t model_open(sn_engine* engine, const sn_artefact* artefact, const sn_opti
 int32_t compile(sn_engine* engine, const sn_artefact* artefact, const sn_device* device,
                 const sn_options* options, const sn_sink* sink, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
-    const Options given = read_options(options);
+    const Options given = options_map(options);
     if (!is_for_cpu(*device, given) || is_for_elsewhere(given)) {
       return absl::UnimplementedError(
           "it compiles for the CPU only; the ONNX model is opened as it is");
@@ -168,7 +137,7 @@ int32_t instance_open(sn_model* model, const sn_device* device, const sn_options
                       sn_instance** out, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
     auto instance = std::make_unique<InstanceObject>();
-    Options given = read_options(options);
+    Options given = options_map(options);
     given.insert(of(model).options().begin(), of(model).options().end());
     if (is_for_cpu(*device, given)) {
       SN_ASSIGN(instance->cpu, of(model).on_cpu());

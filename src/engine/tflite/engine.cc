@@ -9,6 +9,7 @@
 #include <new>
 #include <string_view>
 
+#include "engine/abi_calls.h"
 #include "engine/tflite/can_run.h"
 #include "engine/tflite/instance.h"
 #include "engine/tflite/model.h"
@@ -37,30 +38,6 @@ EngineObject& of(sn_engine* engine) { return *reinterpret_cast<EngineObject*>(en
 ModelObject& of(sn_model* model) { return *reinterpret_cast<ModelObject*>(model); }
 Instance& of(sn_instance* instance) { return *reinterpret_cast<Instance*>(instance); }
 
-int32_t fail(const base::Status& status, sn_error* error) {
-  if (error != nullptr && error->size > offsetof(sn_error, message)) {
-    const size_t room = error->size - offsetof(sn_error, message) - 1;
-    const size_t length = std::min(room, status.message().size());
-    std::memcpy(error->message, status.message().data(), length);
-    error->message[length] = '\0';
-    error->code = static_cast<int32_t>(status.code());
-  }
-  return static_cast<int32_t>(status.code());
-}
-
-// Runs `body`, which returns a Status. No exception may leave an engine.
-template <typename Body>
-int32_t guarded(sn_error* error, Body body) noexcept {
-  try {
-    const base::Status status = body();
-    return status.ok() ? int32_t{SN_OK} : fail(status, error);
-  } catch (const std::bad_alloc&) {
-    return fail(absl::ResourceExhaustedError("out of memory"), error);
-  } catch (const std::exception& e) {
-    return fail(absl::InternalError(e.what()), error);
-  }
-}
-
 int budget_of(const EngineObject& engine) {
   return engine.host != nullptr ? std::max(engine.host->thread_budget, 0) : 0;
 }
@@ -71,7 +48,7 @@ int32_t engine_open(const sn_host* host, const sn_options* options, sn_engine** 
   return guarded(error, [&]() -> base::Status {
     auto engine = std::make_unique<EngineObject>();
     engine->host = host;
-    engine->library = read_options(options)[kLibraryOption];
+    engine->library = options_map(options)[kLibraryOption];
     const auto runtime = load_runtime(engine->library);
     engine->version = runtime.ok() ? (*runtime)->version : "not installed";
     engine->info.size = sizeof(engine->info);
@@ -92,7 +69,7 @@ const sn_engine_info* engine_info(sn_engine* engine) { return &of(engine).info; 
 int32_t can_run(sn_engine* engine, const sn_artefact* artefact, const sn_device* device,
                 const sn_options* options, sn_verdict* verdict, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
-    judge(of(engine).library, artefact, *device, read_options(options), *verdict);
+    judge(of(engine).library, artefact, *device, options_map(options), *verdict);
     return {};
   });
 }
@@ -103,7 +80,7 @@ int32_t model_open(sn_engine* engine, const sn_artefact* artefact, const sn_opti
     SN_ASSIGN(const Runtime* runtime, load_runtime(of(engine).library));
     auto object = std::make_unique<ModelObject>();
     object->engine = &of(engine);
-    SN_ASSIGN(object->model, Model::open(*runtime, *artefact, read_options(options)));
+    SN_ASSIGN(object->model, Model::open(*runtime, *artefact, options_map(options)));
     *out = reinterpret_cast<sn_model*>(object.release());
     return {};
   });
@@ -117,7 +94,7 @@ int32_t instance_open(sn_model* model, const sn_device* device, const sn_options
                       sn_instance** out, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
     const ModelObject& object = of(model);
-    Options merged = read_options(options);
+    Options merged = options_map(options);
     merged.insert(object.model->options().begin(), object.model->options().end());
     SN_ASSIGN(auto instance,
               Instance::open(*object.model, *device, merged, budget_of(*object.engine)));

@@ -38,14 +38,6 @@ base::Result<bool> read_bool(const Options& options, const char* name, bool othe
 
 }  // namespace
 
-Options read_options(const sn_options* options) {
-  Options map;
-  for (size_t i = 0; options != nullptr && i < options->count; ++i) {
-    map[options->items[i].key] = options->items[i].value;
-  }
-  return map;
-}
-
 base::Result<int> thread_count(const Options& options, int thread_budget) {
   const auto found = options.find(kThreads);
   if (found == options.end()) return 1;

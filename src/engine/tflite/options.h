@@ -13,8 +13,6 @@ namespace supernova::engine::tflite {
 
 using Options = std::map<std::string, std::string>;
 
-Options read_options(const sn_options* options);
-
 // intra_op_threads (default 1; 0 = `thread_budget`, which is also the most, unless it is 0).
 base::Result<int> thread_count(const Options& options, int thread_budget);
 

@@ -12,15 +12,6 @@ void write_error(Writer& out, int32_t code, std::string_view message) {
   out.text(message);
 }
 
-void fill_error(sn_error* error, int32_t code, std::string_view message) {
-  if (error == nullptr || error->size <= offsetof(sn_error, message)) return;
-  const size_t room = error->size - offsetof(sn_error, message) - 1;
-  const size_t length = std::min(room, message.size());
-  error->code = code;
-  std::memcpy(error->message, message.data(), length);
-  error->message[length] = '\0';
-}
-
 OptionPairs read_options(const sn_options* options) {
   OptionPairs pairs;
   for (size_t i = 0; options != nullptr && i < options->count; ++i) {

@@ -45,8 +45,6 @@ enum MessageType : uint32_t {
 };
 
 void write_error(Writer& out, int32_t code, std::string_view message);
-// An error struct gets the message, cut to the room there is.
-void fill_error(sn_error* error, int32_t code, std::string_view message);
 
 using OptionPairs = std::vector<std::pair<std::string, std::string>>;
 OptionPairs read_options(const sn_options* options);

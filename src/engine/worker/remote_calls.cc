@@ -1,6 +1,7 @@
 // RemoteEngine: what the host asks for.
 #include <filesystem>
 
+#include "engine/abi_calls.h"
 #include "engine/handles.h"
 #include "engine/worker/remote_engine.h"
 
@@ -307,8 +308,7 @@ int32_t RemoteEngine::run(RemoteInstance& instance, const sn_run& run, sn_error*
     return {};
   }();
   if (status.ok()) return runs_.run(instance, run, error);
-  fill_error(error, static_cast<int32_t>(status.code()), base::message(status));
-  return static_cast<int32_t>(status.code());
+  return fail(status, error);
 }
 
 }  // namespace supernova::engine::worker

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "engine/abi_calls.h"
 #include "engine/handles.h"
 #include "engine/worker/remote_engine.h"
 
@@ -105,10 +106,7 @@ base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, 
 }
 
 int32_t RemoteRuns::run(RemoteInstance& instance, const sn_run& given, sn_error* error) {
-  const auto failed = [&](const base::Status& status) {
-    fill_error(error, static_cast<int32_t>(status.code()), base::message(status));
-    return static_cast<int32_t>(status.code());
-  };
+  const auto failed = [&](const base::Status& status) { return engine::fail(status, error); };
   auto prepared = prepare(instance, given);
   if (!prepared.ok()) return failed(prepared.status());
   const RemoteRunPtr& run = *prepared;

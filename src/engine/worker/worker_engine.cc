@@ -1,9 +1,9 @@
 // The function table: handles to objects, Status to sn_error, and no exception out.
 #include "engine/worker/worker_engine.h"
 
-#include <exception>
 #include <new>
 
+#include "engine/abi_calls.h"
 #include "engine/handles.h"
 #include "engine/worker/remote_engine.h"
 
@@ -15,24 +15,6 @@ using ModelPtr = std::shared_ptr<RemoteModel>;
 RemoteEngine& of(sn_engine* engine) { return *reinterpret_cast<RemoteEngine*>(engine); }
 ModelPtr& of(sn_model* model) { return *reinterpret_cast<ModelPtr*>(model); }
 RemoteInstance& of(sn_instance* instance) { return *reinterpret_cast<RemoteInstance*>(instance); }
-
-int32_t fail(const base::Status& status, sn_error* error) {
-  fill_error(error, static_cast<int32_t>(status.code()), base::message(status));
-  return static_cast<int32_t>(status.code());
-}
-
-// Runs `body`, which returns a Status.
-template <typename Body>
-int32_t guarded(sn_error* error, Body body) noexcept {
-  try {
-    const base::Status status = body();
-    return status.ok() ? int32_t{SN_OK} : fail(status, error);
-  } catch (const std::bad_alloc&) {
-    return fail(absl::ResourceExhaustedError("out of memory"), error);
-  } catch (const std::exception& e) {
-    return fail(absl::InternalError(e.what()), error);
-  }
-}
 
 int32_t engine_open(const sn_host* host, const sn_options* options, sn_engine** out,
                     sn_error* error) {
