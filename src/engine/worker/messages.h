@@ -44,7 +44,7 @@ enum MessageType : uint32_t {
   kResponse,     // id: the run; final, a response that is in no slot, files
 };
 
-// Added to what opens or compiles: at low priority, since it has used up memory or time before.
+// Added to what opens or compiles: at low priority, since it has used up memory before.
 inline constexpr uint32_t kCarefully = uint32_t{1} << 31U;
 
 void write_error(Writer& out, int32_t code, std::string_view message);

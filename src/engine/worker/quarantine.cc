@@ -44,7 +44,7 @@ Quarantine::Request& Quarantine::touch(Model& model, uint64_t request_digest) {
 }
 
 void Quarantine::note_cost(Costly& costly, const std::string& model_digest, EndCause cause) {
-  if (cause != EndCause::kOutOfMemory && cause != EndCause::kTimedOut) return;
+  if (cause != EndCause::kOutOfMemory) return;
   const Clock::time_point now = now_();
   std::erase_if(costly, [&](const auto& entry) { return entry.second < now - limits_.window; });
   if (!costly.contains(model_digest) && costly.size() >= limits_.max_models) {

@@ -2,9 +2,10 @@
 // with that reason instead of being tried again. It ends for a model when its file changes (another
 // digest) or when an operator loads it again (release). Bounded; safe from any thread.
 //
-// What has used up its worker's memory or time is costly as well: a model's runs, or its load, are
-// done at low priority for a while, so that neighbours don't pay for it when it happens again. An
-// operator does not end that, as the file is the same.
+// What has used up its worker's memory is costly as well, since the kernel clears and frees it all:
+// a model's runs, or its load, are done at low priority for a while, so that neighbours don't pay
+// for it when that happens again. An operator does not end that, as the file is the same. What took
+// too long is not costly: at low priority it would take longer.
 //
 // Who records a crash must know whose it was. A run that was alone in its worker is to blame for
 // it; of several that overlapped, each is a suspect only: try them again one at a time and record
@@ -56,7 +57,7 @@ class Quarantine {
   std::optional<std::string> model_reason(const std::string& model_digest) const;
   std::optional<std::string> request_reason(const std::string& model_digest,
                                             uint64_t request_digest) const;
-  // Whether it used up memory or time within the window, and, for loads, has not been loaded since.
+  // Whether it used up memory within the window, and, for loads, has not been loaded since.
   bool is_costly(Work work, const std::string& model_digest) const;
   // Whether any of these may answer for that model.
   bool knows(const std::string& model_digest) const;
