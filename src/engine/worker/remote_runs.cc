@@ -91,6 +91,8 @@ base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, 
   head.data_offset = run->data_offset;
   head.room_offset = run->room_offset;
   head.room_size = run->room_size;
+  // A cancel that came before this found no run.
+  run->cancelled = run->cancelled || is_cancelled(*run->run);
   head.cancelled.store(run->cancelled ? 1 : 0, std::memory_order_relaxed);
   head.started.store(0, std::memory_order_relaxed);
   head.response_size.store(0, std::memory_order_relaxed);
@@ -118,6 +120,7 @@ int32_t RemoteRuns::run(RemoteInstance& instance, const sn_run& given, sn_error*
     std::lock_guard lock(mutex_);
     if (!refusal_.ok()) return failed(refusal_);
     if (worker_ == nullptr) {
+      if (is_cancelled(given)) return failed(absl::CancelledError("cancelled"));
       waiting_.push_back(run);
       return SN_OK;
     }

@@ -25,7 +25,9 @@ struct RunLoop::Run {
   Segment segment;
   RequestView request;
   Room room;
-  std::mutex mutex;  // responses of one run come one at a time, whatever the engine does
+  // Responses of one run come one at a time, whatever the engine does, and none while it is
+  // cancelled, except from within that call.
+  std::recursive_mutex mutex;
   bool streams = false;
   bool finished = false;
 };
@@ -160,6 +162,7 @@ void RunLoop::execute(const RingEntry& entry) {
     }
   }
   run->request.run.ctx = run.get();
+  run->request.run.cancelled = reinterpret_cast<const uint32_t*>(&run->head->cancelled);
   run->request.run.on_response = [](void* ctx, const sn_response* response) {
     Run& of = *static_cast<Run*>(ctx);
     of.loop->respond(of, read_struct(response));
@@ -268,12 +271,9 @@ void RunLoop::cancel(uint64_t id) {
   }
   sn_instance* const instance = engine_.instance(run->request.instance);
   if (instance == nullptr || engine_.api().cancel == nullptr) return;
-  {
-    // The engine knows a run until its final response only.
-    std::lock_guard lock(run->mutex);
-    if (run->finished) return;
-  }
-  engine_.api().cancel(instance, &run->request.run);
+  // The engine knows a run until its final response only.
+  std::lock_guard lock(run->mutex);
+  if (!run->finished) engine_.api().cancel(instance, &run->request.run);
 }
 
 bool RunLoop::is_idle() {
