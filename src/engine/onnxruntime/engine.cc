@@ -59,6 +59,7 @@ int32_t engine_open(const sn_host* host, const sn_options*, sn_engine** out, sn_
     engine->info.formats = kFormats;
     engine->info.format_count = std::size(kFormats);
     engine->info.max_concurrency = kMaxConcurrency;
+    engine->info.can_cancel = 1;
     *out = reinterpret_cast<sn_engine*>(engine.release());
     return {};
   });
@@ -198,6 +199,11 @@ int32_t run(sn_instance* instance, const sn_run* run, sn_error* error) {
   });
 }
 
+void cancel(sn_instance* instance, const sn_run* run) {
+  const InstanceObject& object = of(instance);
+  object.cpu != nullptr ? object.cpu->cancel(*run) : object.device->cancel(*run);
+}
+
 sn_engine_api make_table() {
   sn_engine_api table{};
   table.size = sizeof(table);
@@ -214,6 +220,7 @@ sn_engine_api make_table() {
   table.instance_close = &instance_close;
   table.instance_info = &instance_info;
   table.run = &run;
+  table.cancel = &cancel;
   return table;
 }
 

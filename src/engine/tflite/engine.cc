@@ -57,6 +57,7 @@ int32_t engine_open(const sn_host* host, const sn_options* options, sn_engine** 
     engine->info.formats = kFormats;
     engine->info.format_count = std::size(kFormats);
     engine->info.max_concurrency = 1;
+    engine->info.can_cancel = runtime.ok() && (*runtime)->api.TfLiteInterpreterCancel != nullptr;
     *out = reinterpret_cast<sn_engine*>(engine.release());
     return {};
   });

@@ -102,6 +102,8 @@ base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, 
   head.room_offset = run->room_offset;
   head.room_size = run->room_size;
   head.careful = run->careful ? 1 : 0;
+  // A cancel that came before this found no run.
+  run->cancelled = run->cancelled || is_cancelled(*run->run);
   head.cancelled.store(run->cancelled ? 1 : 0, std::memory_order_relaxed);
   head.started.store(0, std::memory_order_relaxed);
   head.response_size.store(0, std::memory_order_relaxed);
@@ -132,6 +134,7 @@ int32_t RemoteRuns::run(RemoteInstance& instance, const sn_run& given, bool care
     if (!refusal_.ok()) return failed(refusal_);
     watch(*run);
     if (worker_ == nullptr || must_wait(*run)) {
+      if (is_cancelled(given)) return failed(absl::CancelledError("cancelled"));
       waiting_.push_back(run);
       return SN_OK;
     }

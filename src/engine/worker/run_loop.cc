@@ -27,7 +27,9 @@ struct RunLoop::Run {
   Segment segment;
   RequestView request;
   Room room;
-  std::mutex mutex;  // responses of one run come one at a time, whatever the engine does
+  // Responses of one run come one at a time, whatever the engine does, and none while it is
+  // cancelled, except from within that call.
+  std::recursive_mutex mutex;
   sn_instance* instance = nullptr;  // once it may be cancelled
   bool streams = false;
   bool finished = false;
@@ -203,6 +205,7 @@ std::string RunLoop::prepare(Run& run) {
     write_refusal(SN_INTERNAL, "the worker does not understand the run", refusal);
   }
   run.request.run.ctx = &run;
+  run.request.run.cancelled = reinterpret_cast<const uint32_t*>(&run.head->cancelled);
   run.request.run.on_response = [](void* ctx, const sn_response* response) {
     Run& of = *static_cast<Run*>(ctx);
     of.loop->respond(of, read_struct(response));
@@ -310,14 +313,12 @@ void RunLoop::cancel(uint64_t id) {
     run = found->second;
     ++cancels_;
   }
-  sn_instance* instance = nullptr;
   {
     // The engine knows a run until its final response only.
     std::lock_guard lock(run->mutex);
-    if (!run->finished) instance = run->instance;
-  }
-  if (instance != nullptr && engine_.api().cancel != nullptr) {
-    engine_.api().cancel(instance, &run->request.run);
+    if (!run->finished && run->instance != nullptr && engine_.api().cancel != nullptr) {
+      engine_.api().cancel(run->instance, &run->request.run);
+    }
   }
   std::lock_guard lock(mutex_);
   --cancels_;
