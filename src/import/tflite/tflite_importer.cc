@@ -106,7 +106,7 @@ base::Result<tensor::ImportedModel> import_checked(std::string_view content,
   model.producer_name = "supernova tflite";
   SN_ASSIGN(const InputShapes shapes, input_shapes(options));
   SN_TRY(convert(file, reader, owner, number, shapes, model, description));
-  return graph::finish_import(model, std::move(description));
+  return graph::finish_import(model, std::move(description), options);
 }
 
 bool claims_file(const std::string& path) {
