@@ -45,7 +45,7 @@ arm64: arm64-deps build/arm64/build.ninja ## cross-compile for 64-bit ARM; smoke
 	@tools/smoke build/arm64/bin/supernova
 
 .PHONY: bench
-bench: build ## measure the server against the bare runtime in-process
+bench: bench-deps build ## measure the server against the bare runtime, imports against their own runtimes
 	cmake --build --preset release -j $(JOBS)
 	@bench/run $(ARGS)
 
@@ -73,8 +73,8 @@ engines: ## install libraries of further engines: TensorFlow Lite (tools/engines
 clean: ## remove everything built; installed packages stay
 	rm -rf build
 
-.PHONY: build-deps test-deps arm64-deps
-build-deps test-deps arm64-deps: %-deps:
+.PHONY: build-deps test-deps arm64-deps bench-deps
+build-deps test-deps arm64-deps bench-deps: %-deps:
 	@tools/install $*
 
 .PHONY: suite-release suite-asan suite-tsan

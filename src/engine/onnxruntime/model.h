@@ -21,14 +21,17 @@ namespace supernova::engine::onnxruntime {
 inline constexpr char kFormat[] = "onnx";
 inline constexpr char kPreparedFormat[] = "ort";
 
+// Threads of a run as the option intra_op_threads says (default 1; 0 = `thread_budget`, which is
+// also the most, unless it is 0).
+base::Result<int> intra_op_threads(const Options& options, int thread_budget);
+
 class Model {
  public:
   ~Model();
   // Reads a file, or bytes with `path` as the folder of external data; bytes of the format "ort"
-  // are used in place. Of the options it takes
-  // intra_op_threads (default 1; 0 = `thread_budget`, which is also the most, unless it is 0),
-  // graph_optimization_level (default all) and those that start with "session." or "ep.", which go
-  // to the runtime as they are; others are somebody else's.
+  // are used in place. Of the options it takes intra_op_threads, graph_optimization_level (default
+  // all) and those that start with "session." or "ep.", which go to the runtime as they are; others
+  // are somebody else's.
   // `configure`, where given, has the last word on the session.
   using Configure = std::function<base::Status(OrtSessionOptions*)>;
   static base::Result<std::unique_ptr<Model>> open(const Runtime& runtime,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "engine/onnxruntime/choose_threads.h"
+
 namespace supernova::engine::onnxruntime {
 namespace {
 
@@ -48,7 +50,7 @@ base::Status OpenedModel::describe() {
     SN_ASSIGN(described_, Model::open_signature(runtime_, artefact_));
     return {};
   }
-  SN_ASSIGN(cpu_, Model::open(runtime_, artefact_, options_, thread_budget_));
+  SN_ASSIGN(cpu_, open_with_threads_that_pay(runtime_, artefact_, options_, thread_budget_));
   described_ = cpu_;
   return {};
 }
@@ -56,7 +58,7 @@ base::Status OpenedModel::describe() {
 base::Result<std::shared_ptr<Model>> OpenedModel::on_cpu() {
   std::lock_guard lock(mutex_);
   if (cpu_ == nullptr) {
-    SN_ASSIGN(cpu_, Model::open(runtime_, artefact_, options_, thread_budget_));
+    SN_ASSIGN(cpu_, open_with_threads_that_pay(runtime_, artefact_, options_, thread_budget_));
   }
   return cpu_;
 }

@@ -32,7 +32,9 @@ std::vector<const sn_host*> log_hosts;
 
 // The runtime is talkative: what it calls a warning is rarely one for us, and what it calls an
 // error also comes back as a status, which the caller reports.
-int32_t host_level(OrtLoggingLevel severity) { return severity == ORT_LOGGING_LEVEL_FATAL ? 3 : 0; }
+Level host_level(OrtLoggingLevel severity) {
+  return severity == ORT_LOGGING_LEVEL_FATAL ? Level::kError : Level::kDebug;
+}
 
 void log_to_host(void*, OrtLoggingLevel severity, const char* category, const char*,
                  const char* location, const char* message) noexcept {
@@ -40,10 +42,7 @@ void log_to_host(void*, OrtLoggingLevel severity, const char* category, const ch
     const std::string line =
         base::str_cat("onnxruntime: ", message ? message : "", " (", category ? category : "", ", ",
                       location ? location : "", ")");
-    std::lock_guard lock(log_mutex);
-    if (log_hosts.empty()) return;
-    const sn_host& host = *log_hosts.back();
-    if (host.log != nullptr) host.log(host.ctx, host_level(severity), line.c_str());
+    log(host_level(severity), line);
   } catch (...) {  // out of memory: a log line less
   }
 }
@@ -168,6 +167,13 @@ void remove_log_host(const sn_host* host) {
   std::lock_guard lock(log_mutex);
   const auto found = std::find(log_hosts.begin(), log_hosts.end(), host);
   if (found != log_hosts.end()) log_hosts.erase(found);
+}
+
+void log(Level level, const std::string& line) {
+  std::lock_guard lock(log_mutex);
+  if (log_hosts.empty()) return;
+  const sn_host& host = *log_hosts.back();
+  if (host.log != nullptr) host.log(host.ctx, static_cast<int32_t>(level), line.c_str());
 }
 
 base::Status to_status(OrtStatus* status) {

@@ -29,6 +29,9 @@ const OrtApi& api();
 // Sends what the runtime logs to `host` until remove_log_host. The latest one gets it.
 void add_log_host(const sn_host* host);
 void remove_log_host(const sn_host* host);
+// A line of this engine's own, to the same.
+enum class Level { kDebug, kInfo, kWarning, kError };
+void log(Level level, const std::string& line);
 
 // An OrtStatus (null = success) as a Status; releases it.
 base::Status to_status(OrtStatus* status);
