@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "engine/onnxruntime/providers/failures.h"
 #include "engine/option_values.h"
 
 namespace supernova::engine::onnxruntime {
