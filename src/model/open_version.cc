@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "base/log.h"
-#include "engine/option_names.h"
+#include "engine/option_values.h"
 #include "model/config_instances.h"
 #include "model/config_resolve.h"
 #include "model/warm_up.h"
@@ -111,14 +111,6 @@ PlacementReport report_of(const FoundPlacement& found) {
   return report;
 }
 
-base::Result<bool> is_strict(const tensor::Options& options) {
-  const auto option = options.find(engine::kStrictDevice);
-  if (option == options.end() || option->second == "false") return false;
-  if (option->second == "true") return true;
-  return absl::InvalidArgumentError(base::str_cat("option ", engine::kStrictDevice, " is '",
-                                                  option->second, "'; it is 'true' or 'false'"));
-}
-
 base::Status try_first_run(const ModelVersion& version, engine::Session& session) {
   const base::Status status = warm_up(session);
   if (status.ok()) return {};
@@ -200,7 +192,7 @@ base::Result<engine::Wishes> VersionOpener::wishes_of(const ModelVersion& versio
   wishes.device = options.device;
   const auto device = merged.find(engine::kDevice);
   if (wishes.device.empty() && device != merged.end()) wishes.device = device->second;
-  SN_ASSIGN(wishes.strict, is_strict(merged));
+  SN_ASSIGN(wishes.strict, engine::is_strict(merged));
   if (!plan.config) return wishes;
   const auto groups = wished_instances(*plan.config, version.name());
   if (!groups.ok()) {

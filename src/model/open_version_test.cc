@@ -364,7 +364,7 @@ TEST_F(OpenVersionTest, StrictRefusesAFallbackWheneverItShows) {
   world.gpu_runs_all = true;
   EXPECT_TRUE(open().ok());
   options_.options["strict_device"] = "maybe";
-  EXPECT_THAT(failure(), HasSubstr("it is 'true' or 'false'"));
+  EXPECT_THAT(failure(), HasSubstr("it must be 'true' or 'false'"));
 }
 
 TEST_F(OpenVersionTest, ADeviceThatIsNamedIsUsedOrTheReasonGiven) {

@@ -17,6 +17,7 @@
 #include "engine/onnxruntime/providers/placement.h"
 #include "engine/onnxruntime/providers/provider.h"
 #include "engine/onnxruntime/runtime.h"
+#include "engine/option_values.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
@@ -141,6 +142,7 @@ int32_t instance_open(sn_model* model, const sn_device* device, const sn_options
     Options given = options_map(options);
     given.insert(of(model).options().begin(), of(model).options().end());
     if (is_for_cpu(*device, given)) {
+      SN_TRY(is_strict(given).status());  // all of it runs there; a mistake is one all the same
       SN_ASSIGN(instance->cpu, of(model).on_cpu());
     } else {
       SN_ASSIGN(instance->device, of(model).on_device(*device, given));

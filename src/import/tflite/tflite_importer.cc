@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxText = 256;
-constexpr size_t kMaxEntries = 10000;  // of a folder that is looked through
 constexpr size_t kMaxNotedSignatures = 8;
 
 std::string text(std::string_view from_file) {
@@ -117,7 +116,7 @@ bool claims_file(const std::string& path) {
 }
 
 std::vector<std::string> models_in(const std::string& folder) {
-  return wire::files_in(folder, kMaxEntries, claims_file);
+  return wire::files_in(folder, claims_file);
 }
 
 class TfliteImporter final : public Importer {

@@ -1,6 +1,5 @@
 #include "engine/onnxruntime/providers/provider.h"
 
-#include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_split.h>
 #include <dlfcn.h>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "device/device.h"
+#include "engine/onnxruntime/providers/failures.h"
 #include "engine/onnxruntime/providers/libraries.h"
 #include "engine/onnxruntime/providers/plugins.h"
 
@@ -249,36 +249,6 @@ base::Status add(const Runtime& runtime, const Provider& provider, const sn_devi
       list.keys.size()));
 }
 
-// Words in small letters.
-bool says(const base::Status& status, std::initializer_list<std::string_view> words) {
-  std::string text(base::message(status));
-  absl::AsciiStrToLower(&text);
-  return std::any_of(words.begin(), words.end(),
-                     [&](std::string_view word) { return text.find(word) != std::string::npos; });
-}
-
-// What a user can act on of the runtime's report, which is about files and lines.
-std::string plain(std::string_view report) {
-  constexpr std::string_view kNoAdapter = "Failed to get a WebGPU adapter";
-  if (const size_t at = report.find(kNoAdapter); at != std::string_view::npos) {
-    return base::str_cat(
-        report.substr(at),
-        ". No Vulkan driver here is one it takes: install the GPU vendor's current "
-        "one, or Mesa 25 or later (Debian 12: mesa-vulkan-drivers from "
-        "bookworm-backports); VK_ICD_FILENAMES chooses among several");
-  }
-  constexpr std::string_view kStart = "CUDA failure ";
-  const size_t at = report.find(kStart);
-  if (at == std::string_view::npos) return std::string(report);
-  const std::string_view failure = report.substr(at, report.find(" ;", at) - at);
-  const bool is_driver = failure.starts_with("CUDA failure 35:") ||   // older than the libraries
-                         failure.starts_with("CUDA failure 100:") ||  // no device
-                         failure.starts_with("CUDA failure 803:");  // other than the kernel's part
-  return base::str_cat(failure, is_driver ? ". Install NVIDIA's driver, 580 or later for CUDA 13, "
-                                            "and see that nvidia-smi lists the device"
-                                          : "");
-}
-
 }  // namespace
 
 bool is_for_cpu(const sn_device& device, const Options& options) {
@@ -316,27 +286,7 @@ base::Status add_provider(const Runtime& runtime, const Provider& provider, cons
                         ? absl::StatusCode::kInvalidArgument
                         : absl::StatusCode::kFailedPrecondition;
   return {code, base::str_cat(provider.name, " can't be used on ", provider.device, ": ",
-                              plain(base::message(status)))};
-}
-
-base::Status device_failure(const Provider& provider, const base::Status& status) {
-  // What was refused for a reason names everything already.
-  if (status.ok() || status.code() == absl::StatusCode::kFailedPrecondition) return status;
-  const std::string where = base::str_cat(provider.name, " on ", provider.device);
-  if (says(status, {"out of memory", "failed to allocate memory", "cudnn_status_alloc_failed",
-                    "cublas_status_alloc_failed", "bad_alloc"})) {
-    return absl::ResourceExhaustedError(base::str_cat(
-        where, " has no memory left for this: ", status.message(),
-        ". Send smaller batches, run fewer models on the device, or give the model more (",
-        kDeviceMemory, ")"));
-  }
-  if (status.code() == absl::StatusCode::kUnavailable ||
-      says(status, {"device lost", "device was lost", "cuda failure 46", "cuda failure 700",
-                    "cuda failure 719", "cuda failure 999"})) {
-    return absl::UnavailableError(base::str_cat(where, " failed: ", status.message(),
-                                                ". The device may be lost; load the model again"));
-  }
-  return base::annotate(status, where);
+                              plain_report(base::message(status)))};
 }
 
 }  // namespace supernova::engine::onnxruntime
