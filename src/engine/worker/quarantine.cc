@@ -128,12 +128,18 @@ void Quarantine::judge(Model& model, const std::string& reason) {
 void Quarantine::record_load(const std::string& model_digest) {
   if (empty()) return;
   std::lock_guard lock(mutex_);
-  costly_loads_.erase(model_digest);
   const auto found = models_.find(model_digest);
   if (found != models_.end()) {
     found->second.load_crashes = 0;
     if (found->second.reason.empty() && found->second.requests.empty()) models_.erase(found);
   }
+  recount();
+}
+
+void Quarantine::record_instance(const std::string& model_digest) {
+  if (empty()) return;
+  std::lock_guard lock(mutex_);
+  costly_loads_.erase(model_digest);
   recount();
 }
 

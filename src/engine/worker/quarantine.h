@@ -52,12 +52,14 @@ class Quarantine {
                         std::string reason);
   // The model has been loaded: crashes of earlier attempts don't count any more.
   void record_load(const std::string& model_digest);
+  // So has an instance of it, and it took no more memory than there is.
+  void record_instance(const std::string& model_digest);
 
   // Why the model, or this request to it, is not tried any more; nothing where it may be.
   std::optional<std::string> model_reason(const std::string& model_digest) const;
   std::optional<std::string> request_reason(const std::string& model_digest,
                                             uint64_t request_digest) const;
-  // Whether it used up memory within the window, and, for loads, has not been loaded since.
+  // Whether it used up memory within the window, and, for loads, none has succeeded since.
   bool is_costly(Work work, const std::string& model_digest) const;
   // Whether any of these may answer for that model.
   bool knows(const std::string& model_digest) const;

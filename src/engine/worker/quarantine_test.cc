@@ -78,6 +78,8 @@ TEST_F(QuarantineTest, ALoadThatUsedUpMemoryIsCostlyUntilOneWorks) {
   quarantine.release("a");
   EXPECT_TRUE(quarantine.is_costly(Work::kLoad, "a"));
   quarantine.record_load("a");
+  EXPECT_TRUE(quarantine.is_costly(Work::kLoad, "a"));
+  quarantine.record_instance("a");
   EXPECT_FALSE(quarantine.is_costly(Work::kLoad, "a"));
   EXPECT_TRUE(quarantine.empty());
 }

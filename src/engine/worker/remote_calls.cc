@@ -285,6 +285,7 @@ base::Result<std::unique_ptr<RemoteInstance>> RemoteEngine::open_instance(
            wants_spare_ = options_.spare;
            changed_.notify_all();
          }).status());
+  quarantine_.record_instance(model->digest);
   return instance;
 }
 

@@ -232,7 +232,7 @@ void RemoteEngine::on_end(uint64_t number, const WorkerEnd& end) {
     runs_at_death_ = death.lost.started.size();
     loads_at_death_ = loads_in_worker_;
     death.load_was_under_way = loads_in_worker_ > 0;
-    last_end_ = end.reason;
+    if (end.cause != EndCause::kStopped) last_end_ = end.reason;
     death_ = std::move(death);
   }
   changed_.notify_all();

@@ -147,7 +147,7 @@ class RemoteEngine {
     bool load_was_under_way = false;
   };
   std::optional<Death> death_;
-  std::string last_end_;  // its reason
+  std::string last_end_;  // why there was no worker the last time
   // What the last one to end had begun.
   size_t runs_at_death_ = 0;
   int loads_at_death_ = 0;

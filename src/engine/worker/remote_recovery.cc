@@ -108,13 +108,14 @@ RemoteEngine::Worker RemoteEngine::next_worker() {
     serving_ = next_number_++;
     auto started = start_worker(serving_);
     if (started.ok()) return *std::move(started);
+    const std::string reason(base::message(started.status()));
     {
       std::lock_guard lock(mutex_);
       serving_ = 0;
       death_.reset();  // that is its end
+      last_end_ = reason;
     }
     ++streak_;
-    const std::string reason(base::message(started.status()));
     SN_LOG(Error, "no worker of '{}' can be started: {}", options_.command.name, reason);
     wait_before_restart(reason);
   }

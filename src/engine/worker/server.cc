@@ -24,9 +24,9 @@ namespace supernova::engine::worker {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(_GLIBCXX_TSAN)
-constexpr bool kMemoryIsLimited = false;  // their shadows take the whole address space
+constexpr bool kIsPlain = false;  // its shadow takes the whole address space, its handlers crashes
 #else
-constexpr bool kMemoryIsLimited = true;
+constexpr bool kIsPlain = true;
 #endif
 
 void limit(decltype(RLIMIT_CORE) what, uint64_t most) {
@@ -55,6 +55,7 @@ void be_first_to_go() {
     std::fputs("the engine called terminate\n", stderr);
   } catch (const std::bad_alloc&) {
     std::fputs("out of memory\n", stderr);
+    lower_all_if_low();
     ::_exit(kOutOfMemoryExit);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "an exception left the engine: %s\n", error.what());
@@ -292,7 +293,7 @@ base::Status Server::start(Message& message, Writer& out) {
   }
   log_level_ = order.log_level;
   host_.thread_budget = order.thread_budget;
-  if (kMemoryIsLimited && order.memory_byte_size > 0) limit(RLIMIT_DATA, order.memory_byte_size);
+  if (kIsPlain && order.memory_byte_size > 0) limit(RLIMIT_DATA, order.memory_byte_size);
   SN_TRY(engine_.start(order, builtin_, out));
   runs_->start();
   return {};
@@ -331,6 +332,7 @@ int serve(std::span<const BuiltinEngine> builtin) {
   limit(RLIMIT_CORE, 0);
   be_first_to_go();
   std::set_terminate(&end_badly);
+  if (kIsPlain) end_at_low_priority();
   for (const int file : {kSocketFile, kBoardFile}) ::fcntl(file, F_SETFD, FD_CLOEXEC);
   // Never destroyed: its threads don't end.
   auto* const server = new Server(builtin);
