@@ -1,5 +1,6 @@
 #include "engine/catalogue.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
 
@@ -12,6 +13,7 @@ struct Catalogue::Entry {
   std::string name;
   sn_engine_entry_fn entry = nullptr;  // of what is built in
   std::string library;                 // of what is not
+  std::vector<std::string> formats;    // empty = not known before it is open
   Options options;
   std::mutex mutex;
   std::shared_ptr<Engine> home;                                // answers questions; open for good
@@ -81,10 +83,12 @@ void Catalogue::use_workers(sn_engine_entry_fn worker_engine, WorkerRules rules)
   rules_ = std::move(rules);
 }
 
-void Catalogue::add_builtin(std::string name, sn_engine_entry_fn entry) {
+void Catalogue::add_builtin(std::string name, sn_engine_entry_fn entry,
+                            std::vector<std::string> formats) {
   auto added = std::make_shared<Entry>();
   added->name = std::move(name);
   added->entry = entry;
+  added->formats = std::move(formats);
   entries_.push_back(std::move(added));
 }
 
@@ -105,6 +109,7 @@ base::Status Catalogue::add_library(std::string_view library, const Options& opt
     }
   }
   if (added->name.empty()) added->name = std::filesystem::path(given.path).stem().string();
+  if (opened.ok()) added->formats = added->home->formats();
   if (entry_of(added->name) != nullptr) {
     return absl::AlreadyExistsError(
         base::str_cat("engine library ", given.path,
@@ -251,9 +256,19 @@ base::Result<Engine*> Catalogue::find(std::string_view name) {
   return entry != nullptr ? open(*entry) : unknown(name);
 }
 
-void Catalogue::open_early(std::string_view name) {
+std::optional<std::vector<std::string>> Catalogue::known_formats(std::string_view name) const {
+  const Entry* const entry = entry_of(name);
+  if (entry == nullptr || entry->formats.empty()) return std::nullopt;
+  return entry->formats;
+}
+
+void Catalogue::open_early(std::string_view name, const std::set<std::string>& formats) {
   for (const auto& entry : entries_) {
-    if (name.empty() || entry->name == name) open(*entry).status().IgnoreError();
+    const bool meant = name.empty()
+                           ? std::any_of(entry->formats.begin(), entry->formats.end(),
+                                         [&](const auto& one) { return formats.contains(one); })
+                           : entry->name == name;
+    if (meant) open(*entry).status().IgnoreError();
   }
 }
 

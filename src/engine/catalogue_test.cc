@@ -278,6 +278,30 @@ TEST_F(CatalogueTest, ALibraryThatCrashesIsTriedAgainWhenItIsAskedFor) {
   EXPECT_TRUE(catalogue_.use("libvendor", kCpu, {}).ok());
 }
 
+TEST_F(CatalogueTest, FormatsAreKnownOfEnginesThatAreClosed) {
+  use_workers();
+  catalogue_.add_builtin("other", &builtin_entry, {"x", "y"});
+  EXPECT_EQ(catalogue_.known_formats("other"), (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(catalogue_.known_formats("runtime"), std::nullopt);
+  EXPECT_EQ(catalogue_.known_formats("none"), std::nullopt);
+  EXPECT_EQ(builtins, 0);
+  // A library is open to be asked for its name; what it takes is known from then on.
+  ASSERT_TRUE(catalogue_.add_library("/nowhere/vendor.so", {}).ok());
+  EXPECT_EQ(catalogue_.known_formats("itself"), std::vector<std::string>{"f"});
+}
+
+TEST_F(CatalogueTest, EarlyOpenAreThoseThatMayBeNeeded) {
+  catalogue_.add_builtin("other", &builtin_entry, {"x", "y"});
+  catalogue_.open_early("", {"z"});
+  EXPECT_EQ(builtins, 0);
+  catalogue_.open_early("", {"y", "z"});
+  EXPECT_EQ(builtins, 1);
+  catalogue_.open_early("", {"x"});
+  EXPECT_EQ(builtins, 1);
+  catalogue_.open_early("runtime", {});
+  EXPECT_EQ(builtins, 2);
+}
+
 TEST_F(CatalogueTest, WithoutWorkersAllRunsHere) {
   EXPECT_TRUE(catalogue_.use("runtime", kCpu, {}).ok());
   const auto refused = catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}});
