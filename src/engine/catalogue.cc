@@ -278,41 +278,4 @@ std::vector<std::string> Catalogue::names() const {
   return names;
 }
 
-base::Result<Engine*> Catalogue::choose(const Artefact& artefact, const sn_device& device,
-                                        const Options& options) {
-  Engine* best = nullptr;
-  Verdict best_verdict;
-  std::vector<std::string> reasons;
-  for (const auto& entry : entries_) {
-    const auto engine = open(*entry);
-    if (!engine.ok()) {
-      reasons.push_back(base::str_cat(entry->name, ": ", engine.status().message()));
-      continue;
-    }
-    if (!(*engine)->accepts_format(artefact.format)) continue;
-    auto verdict = (*engine)->can_run(artefact, device, options);
-    if (!verdict.ok()) {
-      reasons.push_back(base::str_cat(entry->name, ": ", verdict.status().message()));
-      continue;
-    }
-    if (verdict->compatibility == SN_CAN_NOT_RUN) {
-      reasons.push_back(base::str_cat(entry->name, ": ", verdict->reason));
-      continue;
-    }
-    const auto rank = std::pair(verdict->compatibility, verdict->score);
-    if (best == nullptr || rank > std::pair(best_verdict.compatibility, best_verdict.score)) {
-      best = *engine;
-      best_verdict = *std::move(verdict);
-    }
-  }
-  if (best != nullptr) return best;
-  if (reasons.empty()) {
-    return absl::FailedPreconditionError(
-        base::str_cat("no engine here takes the format '", artefact.format,
-                      "'; there is: ", base::str_join(names(), ", ")));
-  }
-  return absl::FailedPreconditionError(
-      base::str_cat("no engine can run this model: ", base::str_join(reasons, "; ")));
-}
-
 }  // namespace supernova::engine

@@ -79,9 +79,6 @@ class Catalogue {
   // needed. A failure shows when it is.
   void open_early(std::string_view name, const std::set<std::string>& formats);
   std::vector<std::string> names() const;
-  // The engine with the best verdict for this artefact on this device, or the reasons why none can.
-  base::Result<Engine*> choose(const Artefact& artefact, const sn_device& device,
-                               const Options& options);
 
  private:
   struct Entry;
