@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "device/vulkan/choose.h"
 #include "engine/handles.h"
 #include "engine/option_names.h"
 
@@ -228,6 +229,13 @@ base::Result<std::shared_ptr<Engine>> Catalogue::use(std::string_view name, cons
   place.worker = rules_.options;
   for (const auto& [option, value] : options) {
     if (is_for_worker(option)) place.worker[option] = value;
+  }
+  std::string environment =
+      device::vulkan::environment_for(device, place.worker[kWorkerEnvironment]);
+  if (environment.empty()) {
+    place.worker.erase(kWorkerEnvironment);
+  } else {
+    place.worker[kWorkerEnvironment] = std::move(environment);
   }
   return open_at(*entry, place);
 }

@@ -13,8 +13,10 @@
 namespace supernova::engine {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 const sn_device kCpu{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu"};
 const sn_device kCard{sizeof(sn_device), SN_DEVICE_VULKAN, 0, "vulkan:0"};
@@ -294,6 +296,25 @@ TEST_F(CatalogueTest, EarlyOpenAreThoseThatMayBeNeeded) {
   EXPECT_EQ(builtins, 1);
   catalogue_.open_early("runtime", {});
   EXPECT_EQ(builtins, 2);
+}
+
+// WebGPU can't be told a device: the worker's environment leaves it no other.
+TEST_F(CatalogueTest, AWorkerSeesTheGraphicsProcessorThatItIsForAndNoOther) {
+  use_workers();
+  const sn_device first{sizeof(sn_device), SN_DEVICE_VULKAN, 0, "pci:0000:17:00.0", 0x10de, 0x20b5};
+  sn_device second = first;
+  second.ordinal = 1;
+  second.id = "pci:0000:ca:00.0";
+  ASSERT_TRUE(catalogue_.use("runtime", first, {}).ok());
+  ASSERT_TRUE(catalogue_.use("runtime", second, {{kWorkerEnvironment, "A=1"}}).ok());
+  ASSERT_TRUE(catalogue_.use("runtime", second, {{kWorkerEnvironment, "DRI_PRIME=1"}}).ok());
+  ASSERT_EQ(opened.size(), 3U);
+  EXPECT_THAT(opened[0][kWorkerEnvironment], HasSubstr("\nDRI_PRIME=pci-0000_17_00_0\n"));
+  EXPECT_THAT(opened[1][kWorkerEnvironment],
+              AllOf(StartsWith("A=1\n"), HasSubstr("\nDRI_PRIME=pci-0000_ca_00_0\n")));
+  EXPECT_EQ(opened[2][kWorkerEnvironment], "DRI_PRIME=1");
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}}).ok());
+  EXPECT_FALSE(opened[3].contains(kWorkerEnvironment));
 }
 
 TEST_F(CatalogueTest, WithoutWorkersAllRunsHere) {
