@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "engine/option_names.h"
+
 namespace supernova::engine::onnxruntime {
 namespace {
 
@@ -15,7 +17,7 @@ std::string key_of(const sn_device& device, const Options& options) {
 }  // namespace
 
 bool is_for_elsewhere(const Options& options) {
-  const std::string_view device = option(options, kDeviceOption);
+  const std::string_view device = option(options, kDevice);
   sn_device cpu{};
   cpu.size = sizeof(cpu);
   return (!device.empty() && !device.starts_with("cpu")) || !is_for_cpu(cpu, options);
