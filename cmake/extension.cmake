@@ -79,10 +79,10 @@ function(supernova_add_extensions)
 endfunction()
 
 # Adds every subfolder that is an extension, then generates build/<preset>/generated/<kind>_extensions.cc from
-# the templates: DECLARE (in the extension's namespace) and CALL, without their semicolons, are repeated
-# with @NAME@ replaced. Makes supernova_<kind>_extensions.
+# the templates: DECLARE (in the extension's namespace) and CALL, without their last semicolons, are
+# repeated with @NAME@ replaced. Makes supernova_<kind>_extensions.
 function(supernova_extensions kind)
-  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;DECLARE;CALL" "LIBRARIES" ${ARGN})
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "HEADER;NAMESPACE;FUNCTION;DECLARE;CALL" "LIBRARIES")
   supernova_add_extensions()
   get_property(names GLOBAL PROPERTY SUPERNOVA_EXTENSIONS_${kind})
   set(declares "")

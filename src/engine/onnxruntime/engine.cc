@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -227,6 +228,8 @@ sn_engine_api make_table() {
 }
 
 }  // namespace
+
+std::vector<std::string> formats() { return {std::begin(kFormats), std::end(kFormats)}; }
 
 const sn_engine_api* entry(uint32_t host_abi_version) {
   static const sn_engine_api table = make_table();
