@@ -27,14 +27,25 @@ int32_t held_run(sn_instance*, const sn_run* run, sn_error*) {
   held.changed.notify_all();
   std::thread([run] {
     HeldModel& held = held_model();
+    sn_error error{};
+    error.size = sizeof(error);
     {
       std::unique_lock lock(held.mutex);
-      held.changed.wait(lock, [&] { return held.open; });
+      held.changed.wait(lock, [&] { return held.open || held.cancelled.contains(run); });
+      if (held.cancelled.erase(run) > 0) error.code = SN_CANCELLED;
     }
-    const sn_response response = {sizeof(response), nullptr, 0, nullptr, 1};
+    const sn_response response = {sizeof(response), nullptr, 0,
+                                  error.code != SN_OK ? &error : nullptr, 1};
     run->on_response(run->ctx, &response);
   }).detach();
   return SN_OK;
+}
+
+void held_cancel(sn_instance*, const sn_run* run) {
+  HeldModel& held = held_model();
+  std::lock_guard lock(held.mutex);
+  if (held.can_cancel) held.cancelled.insert(run);
+  held.changed.notify_all();
 }
 
 const sn_model_info* held_info(sn_model*) {
@@ -46,7 +57,11 @@ const sn_model_info* held_info(sn_model*) {
 }
 
 const sn_engine_api* held_entry(uint32_t) {
-  static const sn_engine_api api = testing_support::fake_engine_table(&held_info, &held_run);
+  static const sn_engine_api api = [] {
+    sn_engine_api table = testing_support::fake_engine_table(&held_info, &held_run);
+    table.cancel = &held_cancel;
+    return table;
+  }();
   return &api;
 }
 

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,15 @@
 
 namespace supernova::protocol::grpc {
 
-// The model "held" (optional input x, FP32 [-1]; no outputs): its runs wait until let_go().
+// The model "held" (optional input x, FP32 [-1]; no outputs): its runs wait until let_go(), or
+// where the test says so until they are cancelled.
 struct HeldModel {
   std::mutex mutex;
   std::condition_variable changed;
   bool open = false;
-  int runs = 0;                                   // begun
+  int runs = 0;  // begun
+  bool can_cancel = false;
+  std::set<const sn_run*> cancelled;
   std::map<std::string, std::string> parameters;  // of the latest run
 
   void let_go();

@@ -1,7 +1,9 @@
 #include "engine/onnxruntime/device_session.h"
 
+#include <chrono>
 #include <mutex>
 
+#include "engine/abi_calls.h"
 #include "engine/onnxruntime/providers/failures.h"
 #include "engine/option_values.h"
 
@@ -13,8 +15,10 @@ constexpr char kNoFallback[] = "session.disable_cpu_ep_fallback";
 // Sessions of the WebGPU provider share one device and are not safe beside each other: whatever
 // they do is done by one thread of the process. Recursive, because a response may be answered with
 // the next run.
-std::recursive_mutex webgpu_mutex;
-using Lock = std::unique_lock<std::recursive_mutex>;
+std::recursive_timed_mutex webgpu_mutex;
+using Lock = std::unique_lock<std::recursive_timed_mutex>;
+// A run that waits for its turn looks this often whether it is still wanted.
+constexpr std::chrono::milliseconds kLook{10};
 
 Lock exclusive(const Provider& provider) {
   return provider.kind == ProviderKind::kWebGpu ? Lock(webgpu_mutex) : Lock();
@@ -84,7 +88,13 @@ DeviceSession::~DeviceSession() {
 std::string DeviceSession::fallback() const { return say(placement_, provider_); }
 
 base::Status DeviceSession::run(const sn_run& run) {
-  const auto lock = exclusive(provider_);
+  Lock lock;
+  if (provider_.kind == ProviderKind::kWebGpu) {
+    lock = Lock(webgpu_mutex, std::defer_lock);
+    while (!lock.try_lock_for(kLook)) {
+      if (is_cancelled(run)) return absl::CancelledError("the run was cancelled before its turn");
+    }
+  }
   return device_failure(provider_, model_->run(run));
 }
 

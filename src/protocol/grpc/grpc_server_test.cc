@@ -459,6 +459,32 @@ TEST_F(GrpcServerTest, ACancelledCallDoesNotRun) {
   EXPECT_EQ(held_model().runs, 1);
 }
 
+TEST_F(GrpcServerTest, ACancelledCallEndsItsRun) {
+  held_model().can_cancel = true;
+  ::grpc::ClientContext context;
+  const auto call = std::async(std::launch::async, [&] {
+    inference::ModelInferResponse response;
+    return stub_->ModelInfer(&context, held_request(), &response).error_code();
+  });
+  held_model().wait_for_runs(1);
+  context.TryCancel();
+  EXPECT_EQ(call.get(), StatusCode::CANCELLED);
+  const auto statistics = [&] { return (*models_.find("held", ""))->statistics().snapshot(); };
+  // Nobody lets it go.
+  while (statistics().fail.count == 0) std::this_thread::yield();
+  EXPECT_EQ(statistics().fail_reasons[static_cast<size_t>(model::FailureReason::kCanceled)], 1U);
+}
+
+TEST_F(GrpcServerTest, SoDoesItsDeadline) {
+  held_model().can_cancel = true;
+  auto request = held_request();
+  (*request.mutable_parameters())["timeout"].set_int64_param(50'000);
+  const ::grpc::Status status = infer(request);
+  EXPECT_EQ(status.error_code(), StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_THAT(status.error_message(), HasSubstr("Request timeout expired"));
+  EXPECT_EQ(held_model().runs, 1);
+}
+
 TEST_F(GrpcServerTest, MessagesThatAreTooLargeAreRefused) {
   options_.max_receive_bytes = 1 << 20;
   restart();

@@ -145,6 +145,17 @@ TEST_F(StreamTest, CancellingCancelsWhatIsQueued) {
   EXPECT_EQ(held_model().runs, 1);
 }
 
+TEST_F(StreamTest, CancellingEndsWhatRuns) {
+  held_model().can_cancel = true;
+  open();
+  write(held_request());
+  held_model().wait_for_runs(1);
+  context_.TryCancel();
+  EXPECT_EQ(finish().error_code(), StatusCode::CANCELLED);
+  models_.drain();  // waits for the run, which nobody lets go
+  EXPECT_EQ(held_model().runs, 1);
+}
+
 TEST_F(StreamTest, DrainingEndsAnOpenStreamAfterItsAnswers) {
   open();
   write(held_request("owed"));
