@@ -52,7 +52,7 @@ base::Status write_file(const std::string& path, std::string_view content) {
   const base::File file(
       ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOrdinaryFile));
   const base::Status status = [&]() -> base::Status {
-    if (!file.is_open()) return base::system_error("can't be made");
+    if (!file.is_open()) return base::system_error("can't be written");
     SN_TRY(
         base::write_sparsely(file.get(), std::as_bytes(std::span(content.data(), content.size()))));
     if (::ftruncate(file.get(), static_cast<off_t>(content.size())) != 0 ||
@@ -63,7 +63,7 @@ base::Status write_file(const std::string& path, std::string_view content) {
   }();
   if (status.ok()) return {};
   ::unlink(part.c_str());
-  return write_failed(path, base::message(status));
+  return base::annotate(status, base::str_cat("'", path, "'"));
 }
 
 base::Status copy_whole(const fs::path& from, const fs::path& to) {

@@ -194,6 +194,40 @@ TEST_F(ArtefactCacheTest, AnEvictedEntryStaysMapped) {
   EXPECT_EQ(held->payload.view(), payload_of(1));
 }
 
+TEST_F(ArtefactCacheTest, WhatIsHeldStays) {
+  ArtefactCache used = cache(kPage + payload_of(0).size() + 100);
+  store(used, 1);
+  EXPECT_EQ(used.hold(key_of(2)), nullptr);
+  auto held = used.hold(key_of(1));
+  const auto held_too = cache().hold(key_of(1));
+  ASSERT_TRUE(held != nullptr && held_too != nullptr);
+  store(used, 2);
+  EXPECT_TRUE(has(used, 1));
+  EXPECT_TRUE(has(used, 2));
+  held.reset();  // the other one is still there
+  store(used, 3);
+  EXPECT_TRUE(has(used, 1));
+  EXPECT_FALSE(has(used, 2));
+}
+
+TEST_F(ArtefactCacheTest, ADraftThatWasKeptIsHeld) {
+  ArtefactCache used = cache(kPage + payload_of(0).size() + 100);
+  {
+    auto draft = used.draft();
+    ASSERT_TRUE(draft.ok());
+    EntryWriter writer(draft->file());
+    const std::string payload = payload_of(1);
+    ASSERT_TRUE(writer.append(std::as_bytes(std::span(payload.data(), payload.size()))).ok());
+    ASSERT_TRUE(writer.finish("record").ok());
+    used.keep(*draft, key_of(1));
+    EXPECT_NE(used.hold(key_of(1)), nullptr);
+    store(used, 2);
+    EXPECT_TRUE(has(used, 1));
+  }
+  store(used, 3);
+  EXPECT_FALSE(has(used, 1));
+}
+
 TEST_F(ArtefactCacheTest, KeepsNothingLargerThanItself) {
   ArtefactCache small = cache(10000);
   store(small, 1);

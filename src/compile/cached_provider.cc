@@ -85,10 +85,7 @@ base::Result<tensor::ImportedModel> CachedProvider::import_isolated(
 base::Status CachedProvider::place_weights(std::shared_ptr<Draft> draft, const std::string& key,
                                            tensor::ImportedModel& model) {
   if (key.empty() && draft->in_memory()) {
-    return absl::FailedPreconditionError(base::str_cat(
-        model.description.file,
-        ": the model is larger than one ONNX file holds, and its weights need a place on disk: "
-        "name a folder that can be written to with --cache-dir, of any --cache-byte-size but 0"));
+    return absl::InternalError("the worker has left the weights where no engine can open them");
   }
   const std::string path = key.empty() ? draft->path() : cache_->entry_path(key);
   return compile::place_weights(model.artefact, path, std::move(draft));

@@ -176,6 +176,7 @@ TEST(WorkerJob, CrossesOver) {
   job.options = {{"a", "b"}};
   job.format = "caffe";
   job.file = "net";
+  job.in_memory = true;
   job.engine = "onnxruntime";
   job.engine_libraries = {"x.so"};
   job.artefact_format = "onnx";
@@ -191,6 +192,7 @@ TEST(WorkerJob, CrossesOver) {
   EXPECT_EQ(back->options, job.options);
   EXPECT_EQ(back->format, job.format);
   EXPECT_EQ(back->file, job.file);
+  EXPECT_TRUE(back->in_memory);
   EXPECT_EQ(back->engine, job.engine);
   EXPECT_EQ(back->engine_libraries, job.engine_libraries);
   EXPECT_EQ(back->artefact_format, job.artefact_format);

@@ -18,6 +18,7 @@ std::string write_job(const Job& job) {
   out.options(job.options);
   out.text(job.format);
   out.text(job.file);
+  out.number(job.in_memory);
   out.text(job.engine);
   out.texts(job.engine_libraries);
   out.text(job.artefact_format);
@@ -36,6 +37,7 @@ base::Result<Job> read_job(std::string_view record) {
   job.options = in.options();
   job.format = in.text();
   job.file = in.text();
+  job.in_memory = in.number() != 0;
   job.engine = in.text();
   job.engine_libraries = in.texts();
   job.artefact_format = in.text();

@@ -33,6 +33,7 @@ struct Job {
   // kImport: the importer, and the file as it recognised it.
   std::string format;
   std::string file;
+  bool in_memory = false;  // the entry has no place on disk
   // kPrepare: the engine, and the artefact; with `has_input` its bytes are in kInputFile.
   std::string engine;
   std::vector<std::string> engine_libraries;

@@ -63,6 +63,13 @@ base::Status do_import(const Job& job, const import::ImporterRegistry& importers
   }
   SN_ASSIGN(const tensor::ImportedModel model, importer->import(job.file, job.options));
   if (model.weights.byte_size > 0) {
+    if (job.in_memory) {
+      return absl::FailedPreconditionError(base::str_cat(
+          job.file,
+          ": the model is larger than one ONNX file holds, and its weights need a place on disk: "
+          "name a folder that can be written to with --cache-dir, and any --cache-byte-size but "
+          "0"));
+    }
     SN_TRY(output.append(std::vector<std::byte>(kWeightsGap)));
     SN_TRY(model.weights.write(
         [&](std::span<const std::byte> piece) { return output.append(piece); }));

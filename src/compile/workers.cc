@@ -96,10 +96,12 @@ base::Result<Draft> Workers::run(Job job, const Task& task, ArtefactCache& cache
   job.limits.cpu_seconds = static_cast<uint64_t>(options_.timeout.count() / 1000 + 1);
   job.has_input = task.input.size() > 0;
   SN_ASSIGN(Draft output, cache.draft());
+  job.in_memory = output.in_memory();
   base::Result<Reply> reply = run_once(job, task, output);
   if (reply.ok() && reply->output_failed && !output.in_memory()) {
     cache.warn(reply->status);
     SN_ASSIGN(output, ArtefactCache::draft_in_memory());
+    job.in_memory = true;
     reply = run_once(job, task, output);
   }
   if (!reply.ok()) {

@@ -103,8 +103,8 @@ class LargeModels(unittest.TestCase):
             connection.close()
 
     def serve_and_check(self, path, size, what):
-        with Server([path], ["--cache-dir", self.cache, "--log-level", "debug"],
-                    start_timeout=600) as server:
+        with Server([path], ["--cache-dir", self.cache, "--log-level", "debug",
+                             "--import-timeout-secs", "1200"], start_timeout=1500) as server:
             for i, j in ((0, 0), (ROWS - 1, 0), (0, ROWS - 1), (ROWS - 1, ROWS - 1), (7, 7)):
                 self.assertEqual(self.ask(server, i, j), expected(i, j))
             own, most = memory(server.process.pid)
@@ -137,8 +137,9 @@ class LargeModels(unittest.TestCase):
         source = os.path.join(self.folder, "source.tflite")
         write_tflite(source)
         output = os.path.join(self.folder, "model.onnx")
-        done = subprocess.run([BINARY, "convert", source, "-o", output, "--cache-dir", self.cache],
-                              capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run([BINARY, "convert", source, "-o", output, "--cache-dir", self.cache,
+                               "--import-timeout-secs", "1200"],
+                              capture_output=True, text=True, timeout=1500, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("model.onnx.data", done.stdout)
         size = os.stat(output + ".data").st_size
