@@ -14,12 +14,13 @@ constexpr char kForcedOption[] = "session.intra_op_num_threads";
 constexpr uint64_t kSmall = uint64_t{16} << 20U;
 constexpr std::chrono::milliseconds kQuickToOpen(250);
 // Runs that take longer gain from threads, quicker ones never do.
-constexpr RunTime kLong(2000);
+constexpr RunTime kLong(20000);
 constexpr RunTime kShort(20);
 // What the threads must take off to be worth their processors.
 constexpr double kGain = 0.1;
-constexpr int kWarmUp = 3;
-constexpr int kRuns = 12;
+constexpr int kRuns = 15;
+constexpr int kLeastRuns = 4;
+constexpr std::chrono::milliseconds kLongEnough(100);
 
 bool is_small(const sn_artefact& artefact) {
   if (artefact.data != nullptr) return artefact.data_size <= kSmall;
@@ -42,12 +43,13 @@ bool tells_its_sizes(const sn_model_info& info) {
 // Other work on the machine makes runs longer, never quicker.
 std::optional<RunTime> quickest_run(Model& model) {
   std::optional<RunTime> quickest;
-  for (int i = 0; i < kWarmUp + kRuns; ++i) {
+  const auto begin = Clock::now();
+  for (int i = 0; i < kRuns; ++i) {
     const auto start = Clock::now();
     if (!model.run_on_zeros().ok()) return std::nullopt;
-    const RunTime took = Clock::now() - start;
-    quickest = std::min(quickest.value_or(took), took);
-    if (i == 0 && took > 20 * kLong) break;
+    const auto end = Clock::now();
+    quickest = std::min(quickest.value_or(end - start), RunTime(end - start));
+    if (end - begin > kLongEnough && (i + 1 >= kLeastRuns || *quickest > 4 * kLong)) break;
   }
   return quickest;
 }
