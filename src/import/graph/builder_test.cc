@@ -187,10 +187,19 @@ TEST_F(BuilderTest, SoftmaxOverChannelsOfALargePictureIsSplit) {
 }
 
 TEST_F(BuilderTest, OtherSoftmaxesStay) {
-  b_.output(b_.op("Softmax", {image({1, 12, 8, 8})}, {{"axis", int64_t{1}}}), "small");
-  b_.output(b_.op("Softmax", {image({1, 64, 64, 12})}, {{"axis", int64_t{-1}}}), "last");
+  Value* x = image({1, 12, 64, 64});
+  b_.output(b_.op("Softmax", {x}, {{"axis", int64_t{-1}}}), "last");
+  b_.output(b_.op("Softmax", {x}, {{"axis", int64_t{2}}}), "few_behind");
   optimise(model_);
   EXPECT_THAT(ops(), ElementsAre("Softmax", "Softmax"));
+}
+
+TEST_F(BuilderTest, MeansOverPicturesArePoolings) {
+  Value* x = b_.op("Relu", {image({1, 8, 4, 4})});
+  b_.output(b_.reduce("ReduceMean", x, {2, 3}, true), "pooled");
+  b_.output(b_.reduce("ReduceMean", x, {2}, true), "rows");
+  optimise(model_);
+  EXPECT_THAT(ops(), ElementsAre("Relu", "GlobalAveragePool", "ReduceMean"));
 }
 
 TEST_F(BuilderTest, BatchIndependence) {

@@ -1,6 +1,7 @@
 // What frameworks spell x + 3, clipped to 0..6, divided by 6 is one operator, which the runtime can
 // make part of a convolution. And a softmax over the channels of a large picture, for which the
-// runtime turns all of it round and back, is quicker as its parts, which stay in place.
+// runtime turns all of it round and back, is quicker as its parts, which stay in place. A mean over
+// pictures is a pooling, which takes the layout that the convolution before it gives.
 #include <cmath>
 #include <deque>
 #include <map>
@@ -148,10 +149,25 @@ class Splitter {
   Graph& graph_;
 };
 
+void pool_mean(Node& node) {
+  if (!node.domain.empty() || node.op != "ReduceMean" || node.int_or("keepdims", 1) == 0) return;
+  const Value* x = node.inputs[0];
+  if (x->type.data_type != tensor::DataType::kFp32 || !x->type.rank_known || x->rank() != 4 ||
+      node.inputs.size() != 1 || node.ints_or("axes", {}) != std::vector<int64_t>{2, 3}) {
+    return;
+  }
+  // Of integers nothing comes in that layout.
+  const Node* before = x->producer;
+  if (before == nullptr || before->op == "DequantizeLinear" || before->op == "Cast") return;
+  node.op = "GlobalAveragePool";
+  node.attributes.clear();
+}
+
 void change(Model& model, Graph& graph) {
   const Joiner joiner(graph);
   for (Node& node : graph.nodes) {
     joiner.join(node);
+    pool_mean(node);
     each_body(node, [&](Graph& body) { change(model, body); });
   }
   Splitter(model, graph).run();
