@@ -34,7 +34,7 @@ TEST(TflitePool, MeansOfIntegersRoundHalvesAwayFromZero) {
 
 // Every mean of two numbers, with ties on both sides of zero, of a part and of the whole image.
 TEST(TflitePool, EveryHalfRoundsAwayFromZero) {
-  for (const int64_t width : {2, 4}) {
+  for (const int width : {2, 4}) {
     const auto model = pool("AVERAGE_POOL_2D", {TfType::kInt8, {1, 1, width, 1}, "", {0.5F}, {3}},
                             pool_options(1, 2, 2));
     const auto artefact = imported(model.file());
