@@ -53,6 +53,7 @@ struct Report {
   std::string target;
   std::string protocol;
   std::string model;
+  std::string place;         // "onnxruntime on cpu", of a model without a server
   size_t request_bytes = 0;  // 0 in this process
   std::optional<Outcome> in_process;
   std::vector<Run> runs;
@@ -118,7 +119,7 @@ base::Status open_in_process(const BenchOptions& options, const std::string& arg
   SN_TRY(house.open(options.model_options));
   SN_ASSIGN(const model::LoadOptions load, options.model_options.load_options());
   SN_ASSIGN(const model::VersionSource source, model::source_from_argument(argument));
-  SN_TRY(model.open(source.path, house.artefacts, house.engines, load.engine, load.options));
+  SN_TRY(model.open(source, house.artefacts, house.engines, house.devices, load));
   SN_ASSIGN(std::vector<Tensor> inputs, bench_inputs(options, model.inputs(), model.inputs()));
   model.set_inputs(std::move(inputs));
   // An input that does not fit is told once, not counted thousands of times.
@@ -187,6 +188,7 @@ base::Status bench_in_process(const BenchOptions& options, Report& report) {
   }
   report.target = report.model = options.target;
   report.protocol = "in-process";
+  report.place = model.place();
   for (const int connections : options.connections) {
     SN_ASSIGN(Outcome outcome, bench::load_calls(once, make_plan(options, connections)));
     report.runs.push_back({connections, std::move(outcome)});
@@ -204,6 +206,7 @@ constexpr std::pair<const char*, double> kPercentiles[] = {
 void print_table(const BenchOptions& options, const Report& report) {
   std::printf("%s, model %s, %s", report.target.c_str(), report.model.c_str(),
               report.protocol.c_str());
+  if (!report.place.empty()) std::printf(", %s", report.place.c_str());
   if (report.request_bytes > 0) std::printf(", %zu bytes a request", report.request_bytes);
   if (options.rate > 0) {
     std::printf("; open loop of %g requests/s, %s, timed from the moment each was due",
@@ -274,6 +277,10 @@ void print_json(const BenchOptions& options, const Report& report) {
   base::append_json_string(out, report.model);
   out += ",\"protocol\":";
   base::append_json_string(out, report.protocol);
+  if (!report.place.empty()) {
+    out += ",\"place\":";
+    base::append_json_string(out, report.place);
+  }
   out += base::str_cat(",\"request_bytes\":", report.request_bytes, ",\"loop\":\"",
                        options.rate > 0 ? "open" : "closed", "\",");
   if (options.rate > 0) {

@@ -78,6 +78,8 @@ base::Status conformance(const ConformanceOptions& options) {
   report.engine_version = suite.subject.engine->version();
   report.isolation = engine::isolation_name(isolation);
   report.options = load.options;
+  const std::string delegate = suite.subject.delegate();
+  report.delegate = delegate.substr(delegate.rfind('/') + 1);
   report.device = *device;
   for (const device::Device& other : *devices) {
     if (other.abi_kind == SN_DEVICE_CPU) report.processor = other.model;

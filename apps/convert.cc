@@ -1,19 +1,23 @@
 // supernova convert: a model of any supported format as an ONNX file, or why that can't be.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <span>
 
+#include "base/file.h"
 #include "base/json_writer.h"
 #include "command.h"
 #include "import/input_shapes.h"
+#include "import/onnx/move_external_data.h"
 
 namespace supernova::apps {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr mode_t kOrdinaryFile = 0666;  // without what the umask takes away
 
 struct ConvertOptions {
   std::string path;
@@ -42,25 +46,24 @@ base::Status write_failed(const std::string& path, std::string_view reason) {
   return absl::UnavailableError(base::str_cat("'", path, "' can't be written: ", reason));
 }
 
-// Under the final name only once it is whole.
+// Under the final name only once it is whole. Zeros are left out where they fill blocks.
 base::Status write_file(const std::string& path, std::string_view content) {
   const std::string part = base::str_cat(path, ".", ::getpid(), ".part");
-  std::ofstream stream(part, std::ios::binary);
-  stream.write(content.data(), static_cast<std::streamsize>(content.size()));
-  stream.close();
-  std::error_code error;
-  if (!stream) {
-    const std::string reason = std::strerror(errno);
-    fs::remove(part, error);
-    return write_failed(path, reason);
-  }
-  fs::rename(part, path, error);
-  if (error) {
-    std::error_code ignored;
-    fs::remove(part, ignored);
-    return write_failed(path, error.message());
-  }
-  return {};
+  const base::File file(
+      ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOrdinaryFile));
+  const base::Status status = [&]() -> base::Status {
+    if (!file.is_open()) return base::system_error("can't be made");
+    SN_TRY(
+        base::write_sparsely(file.get(), std::as_bytes(std::span(content.data(), content.size()))));
+    if (::ftruncate(file.get(), static_cast<off_t>(content.size())) != 0 ||
+        std::rename(part.c_str(), path.c_str()) != 0) {
+      return base::system_error("can't be written");
+    }
+    return {};
+  }();
+  if (status.ok()) return {};
+  ::unlink(part.c_str());
+  return write_failed(path, base::message(status));
 }
 
 base::Status copy_whole(const fs::path& from, const fs::path& to) {
@@ -75,6 +78,11 @@ base::Status copy_whole(const fs::path& from, const fs::path& to) {
   return write_failed(to.string(), error.message());
 }
 
+// Where its weights go if they are too large for the model's own file, else "".
+std::string data_file(const tensor::ImportedModel& model, const std::string& output) {
+  return model.artefact.weights.size() > 0 ? output + ".data" : "";
+}
+
 base::Status write_model(const tensor::ImportedModel& model, const std::string& output) {
   // An ONNX model's other files are weights, which it finds by their place beside it. First, so
   // that the model never stands without them.
@@ -87,7 +95,15 @@ base::Status write_model(const tensor::ImportedModel& model, const std::string& 
     if (place.has_parent_path()) fs::create_directories(copy.parent_path(), ignored);
     SN_TRY(copy_whole(source, copy));
   }
-  if (model.artefact.bytes.size() > 0) return write_file(output, model.artefact.bytes.view());
+  const std::string_view bytes = model.artefact.bytes.view();
+  if (const std::string data = data_file(model, output); !data.empty()) {
+    SN_ASSIGN(const std::string moved,
+              import::onnx::move_external_data(bytes, fs::path(data).filename().string(),
+                                               tensor::kWeightsBase));
+    SN_TRY(write_file(data, model.artefact.weights.view()));
+    return write_file(output, moved);
+  }
+  if (!bytes.empty()) return write_file(output, bytes);
   return copy_whole(model.artefact.path, output);
 }
 
@@ -152,6 +168,34 @@ int print_analysis(const base::Result<tensor::ImportedModel>& model, bool json) 
   return 0;
 }
 
+void print_written(const tensor::ImportedModel& model, const ConvertOptions& options) {
+  std::error_code error;
+  const auto size = static_cast<unsigned long long>(fs::file_size(options.output, error));
+  const std::string data = data_file(model, options.output);
+  const auto data_size = static_cast<unsigned long long>(model.artefact.weights.size());
+  if (options.json) {
+    std::string out = "{\"file\":";
+    base::append_json_string(out, options.output);
+    std::printf("%s,\"size\":%llu", out.c_str(), size);
+    if (!data.empty()) {
+      out = ",\"data_file\":";
+      base::append_json_string(out, data);
+      std::printf("%s,\"data_size\":%llu", out.c_str(), data_size);
+    }
+    std::printf("}\n");
+    return;
+  }
+  std::printf("%s  %llu bytes, from %s\n", options.output.c_str(), size,
+              model.description.format.c_str());
+  if (!data.empty()) {
+    std::printf("%s  %llu bytes, the model's weights; the two files belong together\n",
+                data.c_str(), data_size);
+  }
+  for (const std::string& note : model.description.notes) {
+    std::printf("note  %s\n", note.c_str());
+  }
+}
+
 int convert(const ConvertOptions& options) {
   if (options.analyze == !options.output.empty()) {
     std::fprintf(stderr,
@@ -169,19 +213,7 @@ int convert(const ConvertOptions& options) {
   if (const base::Status status = write_model(*model, options.output); !status.ok()) {
     return finish(status);
   }
-  std::error_code error;
-  const auto size = static_cast<unsigned long long>(fs::file_size(options.output, error));
-  if (options.json) {
-    std::string out = "{\"file\":";
-    base::append_json_string(out, options.output);
-    std::printf("%s,\"size\":%llu}\n", out.c_str(), size);
-  } else {
-    std::printf("%s  %llu bytes, from %s\n", options.output.c_str(), size,
-                model->description.format.c_str());
-    for (const std::string& note : model->description.notes) {
-      std::printf("note  %s\n", note.c_str());
-    }
-  }
+  print_written(*model, options);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <future>
 #include <memory>
+#include <set>
 
 #include "base/descriptor_limit.h"
 #include "base/log.h"
@@ -81,8 +82,20 @@ base::Status load_models(const ServeOptions& options, const model::ManagerOption
   return {};
 }
 
-// Opens the ports on a thread of its own while this one opens the engines, which is most of a
-// start. The main thread, because the C library grows the heap of any other one page at a time.
+// What the models may be opened as: what all are imported to, and the files named as they are.
+std::set<std::string> formats_of(const std::vector<model::VersionSource>& models, House& house) {
+  std::set<std::string> formats{tensor::kHubFormat};
+  for (const model::VersionSource& model : models) {
+    if (const auto file = house.artefacts.identify(model.path); file.ok()) {
+      formats.insert(file->format);
+    }
+  }
+  return formats;
+}
+
+// Opens the ports on a thread of its own while this one opens the engines that are likely to be
+// needed, which is most of a start. The main thread, because the C library grows the heap of any
+// other one page at a time.
 base::Result<std::unique_ptr<FrontEnds>> open_front_ends(const ServeOptions& options,
                                                          const model::ManagerOptions& manager,
                                                          House& house, service::Service& service) {
@@ -99,7 +112,11 @@ base::Result<std::unique_ptr<FrontEnds>> open_front_ends(const ServeOptions& opt
       std::launch::async, [&] { return FrontEnds::open(options, service, std::move(collectors)); });
   const bool loads_later = manager.models.empty() && manager.load_at_start.empty() &&
                            manager.control == model::ControlMode::kExplicit;
-  if (!loads_later) house.engines.open_early(options.model.engine);
+  if (!loads_later) {
+    const bool named = !options.model.engine.empty();
+    house.engines.open_early(options.model.engine,
+                             named ? std::set<std::string>() : formats_of(manager.models, house));
+  }
   return opening.get();
 }
 

@@ -78,11 +78,11 @@ function(supernova_add_extensions)
   endforeach()
 endfunction()
 
-# Adds every subfolder that is an extension, then generates build/<preset>/generated/<kind>_list.cc from
-# the templates: DECLARE (in the extension's namespace) and CALL, without their semicolons, are repeated
-# with @NAME@ replaced. Makes supernova_<kind>_list.
+# Adds every subfolder that is an extension, then generates build/<preset>/generated/<kind>_extensions.cc from
+# the templates: DECLARE (in the extension's namespace) and CALL, without their last semicolons, are
+# repeated with @NAME@ replaced. Makes supernova_<kind>_extensions.
 function(supernova_extensions kind)
-  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;DECLARE;CALL" "LIBRARIES" ${ARGN})
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "HEADER;NAMESPACE;FUNCTION;DECLARE;CALL" "LIBRARIES")
   supernova_add_extensions()
   get_property(names GLOBAL PROPERTY SUPERNOVA_EXTENSIONS_${kind})
   set(declares "")
@@ -95,7 +95,7 @@ function(supernova_extensions kind)
     string(APPEND calls "  ${call};\n")
     list(APPEND libraries supernova_${kind}_${name})
   endforeach()
-  set(file ${CMAKE_BINARY_DIR}/generated/${kind}_list.cc)
+  set(file ${CMAKE_BINARY_DIR}/generated/${kind}_extensions.cc)
   file(CONFIGURE OUTPUT ${file} CONTENT
 "// Generated from the extension folders; not kept.
 #include \"${ARG_HEADER}\"
@@ -106,7 +106,7 @@ void ${ARG_FUNCTION} {
 ${calls}}
 }  // namespace ${ARG_NAMESPACE}
 " @ONLY)
-  supernova_library(${kind}_list SOURCES ${file} LIBRARIES ${ARG_LIBRARIES} ${libraries})
+  supernova_library(${kind}_extensions SOURCES ${file} LIBRARIES ${ARG_LIBRARIES} ${libraries})
 endfunction()
 
 # The operator families of an importer: every ops/*.cc of the folder defines

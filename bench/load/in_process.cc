@@ -2,31 +2,29 @@
 
 #include <utility>
 
+#include "base/log.h"
+
 namespace supernova::bench {
 
-base::Status InProcess::open(const std::string& path, tensor::ArtefactProvider& provider,
-                             engine::Catalogue& engines, const std::string& engine,
-                             const tensor::Options& options) {
-  SN_ASSIGN(tensor::ImportedModel imported, provider.provide(path, options));
-  const sn_device cpu{sizeof(sn_device), SN_DEVICE_CPU, 0, nullptr};
-  engine::Engine* chosen = nullptr;
-  if (engine.empty()) {
-    SN_ASSIGN(chosen, engines.choose(imported.artefact, cpu, options));
-  } else {
-    SN_ASSIGN(chosen, engines.find(engine));
+base::Status InProcess::open(const model::VersionSource& source, tensor::ArtefactProvider& provider,
+                             engine::Catalogue& engines, device::DeviceList& devices,
+                             const model::LoadOptions& options) {
+  model::Steward steward;
+  const model::SessionOpener opener(provider, engines, devices, steward);
+  SN_TRY(opener.open(source.name, source.path, {}, options, opened_));
+  for (const std::string& warning : opened_.warnings) {
+    SN_LOG(Warning, "model '{}': {}", source.name, warning);
   }
-  SN_ASSIGN(model_, chosen->open_model(imported.artefact, options));
-  SN_ASSIGN(session_, model_->open_session(cpu, options));
-  room_ = std::make_unique<std::counting_semaphore<>>(session_->max_concurrency());
-  description_ = std::move(imported.description);
-  if (description_.inputs.empty()) description_.inputs = session_->signature().inputs;
+  room_ = std::make_unique<std::counting_semaphore<>>(session().max_concurrency());
+  inputs_ = opened_.found.model().description.inputs;
+  if (inputs_.empty()) inputs_ = session().signature().inputs;
   return {};
 }
 
 void InProcess::set_inputs(std::vector<tensor::Tensor> inputs) {
   request_.inputs = std::move(inputs);
   request_.outputs.clear();
-  for (const auto& output : session_->signature().outputs) request_.outputs.push_back(output.name);
+  for (const auto& output : session().signature().outputs) request_.outputs.push_back(output.name);
 }
 
 base::Status InProcess::run(std::string* outputs) {
@@ -34,7 +32,7 @@ base::Status InProcess::run(std::string* outputs) {
   base::Status status;
   std::binary_semaphore answered(0);
   room_->acquire();
-  session_->run(request_, [&](base::Result<tensor::Response> response) {
+  session().run(request_, [&](base::Result<tensor::Response> response) {
     status = response.status();
     if (response.ok() && outputs != nullptr) {
       for (const tensor::Tensor& output : response->outputs) outputs->append(output.buffer.view());
@@ -44,6 +42,10 @@ base::Status InProcess::run(std::string* outputs) {
   answered.acquire();
   room_->release();
   return status;
+}
+
+std::string InProcess::place() const {
+  return base::str_cat(opened_.report.engine, " on ", opened_.report.instances.front().device);
 }
 
 }  // namespace supernova::bench

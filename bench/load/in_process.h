@@ -1,4 +1,5 @@
-// A model opened in this process, without a server: what serving is measured against.
+// A model opened in this process, without a server: what serving is measured against. It goes where
+// a server would place it.
 #pragma once
 
 #include <memory>
@@ -7,19 +8,19 @@
 #include <vector>
 
 #include "base/status.h"
-#include "engine/catalogue.h"
-#include "tensor/artefact.h"
+#include "model/model_source.h"
+#include "model/open_sessions.h"
 
 namespace supernova::bench {
 
 class InProcess {
  public:
-  // `engine` "" = the best one. Catalogue and provider outlive this.
-  base::Status open(const std::string& path, tensor::ArtefactProvider& provider,
-                    engine::Catalogue& engines, const std::string& engine,
-                    const tensor::Options& options);
+  // Of several instances the first one runs. Catalogue and provider outlive this.
+  base::Status open(const model::VersionSource& source, tensor::ArtefactProvider& provider,
+                    engine::Catalogue& engines, device::DeviceList& devices,
+                    const model::LoadOptions& options);
   // As the model's importer describes them.
-  const std::vector<tensor::TensorInfo>& inputs() const { return description_.inputs; }
+  const std::vector<tensor::TensorInfo>& inputs() const { return inputs_; }
 
   // What run() asks with; all outputs are asked for.
   void set_inputs(std::vector<tensor::Tensor> inputs);
@@ -27,11 +28,15 @@ class InProcess {
   // The outputs, one after the other, go to `outputs` unless it is null.
   base::Status run(std::string* outputs);
 
+  // "onnxruntime on cpu"
+  std::string place() const;
+
  private:
-  std::unique_ptr<engine::Model> model_;
-  std::unique_ptr<engine::Session> session_;
+  engine::Session& session() const { return *opened_.sessions.front().session; }
+
+  model::OpenSessions opened_;
   std::unique_ptr<std::counting_semaphore<>> room_;
-  tensor::ModelDescription description_;
+  std::vector<tensor::TensorInfo> inputs_;
   tensor::Request request_;
 };
 

@@ -55,6 +55,7 @@ Measurement summarise(const Outcome& outcome, double cpu_seconds) {
 struct Here {
   import::ImporterRegistry importers;
   engine::Catalogue engines;
+  device::DeviceList devices;
   InProcess engine;
   std::optional<BareModel> bare;
   std::string outputs;  // of the bare runtime
@@ -62,7 +63,7 @@ struct Here {
   base::Status open(const std::string& path, const BenchModel& model) {
     import::register_importers(importers);
     engine::register_builtin_engines(engines);
-    SN_TRY(engine.open(path, importers, engines, "", {}));
+    SN_TRY(engine.open({"model", 1, path}, importers, engines, devices, {}));
     const std::vector<tensor::Tensor> inputs = bench_inputs(model);
     engine.set_inputs(inputs);
     SN_ASSIGN(BareModel opened, BareModel::open(path));

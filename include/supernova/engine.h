@@ -9,7 +9,8 @@
  *   instance is one opened model on one device. The host closes them in reverse order.
  * - Threads: `model_*` and `instance_open/close` may be called from any thread, one at a time per
  *   object. `run` may be called from any thread; at most `max_concurrency` runs of one instance
- *   overlap. `cancel` may be called from any thread at any time while its run has not finished.
+ *   overlap. `cancel` may be called from any thread at any time while its run has not finished (see
+ *   there).
  * - Errors: functions return an sn_code; on anything but SN_OK they fill the sn_error they were
  * given. No exception may leave an engine. No function prints or exits; use host->log.
  * - Strings are UTF-8 and zero-terminated; they live as long as the object that hands them out.
@@ -202,6 +203,7 @@ typedef struct sn_engine_info {
   const char* const* formats; /* accepted artefact formats; "*" = any */
   size_t format_count;
   int32_t max_concurrency; /* runs of one instance that may overlap; 0 = 1 */
+  int32_t can_cancel;      /* 1 = `cancel` makes a long run end early */
 } sn_engine_info;
 
 /* What the host lends to an engine; valid as long as the engine. Any function may be null. */
@@ -253,6 +255,9 @@ typedef struct sn_run {
   uint64_t deadline_ns;       /* CLOCK_MONOTONIC, 0 = none */
   sn_on_response on_response; /* called one or more times, possibly before run returns */
   void* ctx;
+  /* Null, or becomes 1 before `cancel` is called; to be read atomically. An engine that has noted
+   * the run, so that `cancel` finds it, looks here: `cancel` may have come before. */
+  const uint32_t* cancelled;
 } sn_run;
 
 /* Receives what compile makes: files by relative name. A lone file, <anything>.<format>, is an
@@ -297,7 +302,12 @@ typedef struct sn_engine_api {
   /* SN_OK: the final response has been or will be delivered through on_response. Anything else: no
    * response was or will be delivered. */
   int32_t (*run)(sn_instance* instance, const sn_run* run, sn_error* error);
-  /* Asks a run to stop early; its final response still comes. May be null. */
+  /* Asks a run to stop early. Its final response still comes: with SN_CANCELLED where it did stop,
+   * as ever where it was done already. Called from any thread, once for a run at most, from when
+   * `run` is about to be called until the callback that takes the final response returns. That
+   * callback may wait for it: it must not wait for the run, nor for anything that is held while a
+   * response is delivered. The run may be one that the engine has not begun, or has just refused.
+   * May be null. */
   void (*cancel)(sn_instance* instance, const sn_run* run);
 
   /* Sequence state. May be null for stateless engines. */

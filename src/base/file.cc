@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -46,6 +47,22 @@ Status write_all(int file, std::span<const std::byte> bytes) {
 
 Status write_all(int file, std::string_view text) {
   return write_all(file, std::as_bytes(std::span(text.data(), text.size())));
+}
+
+Status write_sparsely(int file, std::span<const std::byte> bytes) {
+  constexpr size_t kBlock = size_t{1} << 16U;
+  while (!bytes.empty()) {
+    const auto block = bytes.first(std::min(bytes.size(), kBlock));
+    const bool zeros = block[0] == std::byte{0} &&
+                       std::memcmp(block.data(), block.data() + 1, block.size() - 1) == 0;
+    if (!zeros) {
+      SN_TRY(write_all(file, block));
+    } else if (::lseek(file, static_cast<off_t>(block.size()), SEEK_CUR) < 0) {
+      return system_error("can't be written");
+    }
+    bytes = bytes.subspan(block.size());
+  }
+  return {};
 }
 
 Result<size_t> read_at(int file, uint64_t offset, std::span<std::byte> bytes) {

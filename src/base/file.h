@@ -34,6 +34,9 @@ Status system_error(std::string_view what, int error);
 
 Status write_all(int file, std::span<const std::byte> bytes);
 Status write_all(int file, std::string_view text);
+// The same, but leaves blocks of zeros out: they read as zeros all the same, and take no room.
+// Whoever is done must ftruncate() the file: it may end in some.
+Status write_sparsely(int file, std::span<const std::byte> bytes);
 // Fewer bytes than `bytes` has: the file ends before. An error otherwise.
 Result<size_t> read_at(int file, uint64_t offset, std::span<std::byte> bytes);
 // From the descriptor's place to its end; refuses more than `limit` bytes.

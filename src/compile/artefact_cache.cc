@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <random>
+#include <thread>
 
 #include "base/log.h"
 #include "compile/cache_folder.h"
@@ -19,6 +21,8 @@ namespace supernova::compile {
 namespace {
 
 constexpr int kDraftAttempts = 16;
+constexpr int kHoldAttempts = 200;
+constexpr auto kHoldPause = std::chrono::milliseconds(5);
 
 // What lies beside an entry: when it was last used (the time of the file), and what the file system
 // said of the entry when its sums were last compared (the content).
@@ -52,6 +56,9 @@ base::Result<CacheEntry> open_entry(int file, const EntryHeader& header) {
   SN_ASSIGN(entry.payload, map_entry_payload(file, header));
   return entry;
 }
+
+// From then on others may hold it, too.
+bool share_lock(int file) { return ::flock(file, LOCK_SH | LOCK_NB) == 0; }
 
 std::string random_name() {
   std::random_device random;
@@ -182,6 +189,7 @@ base::Status ArtefactCache::store(Draft& draft, const std::string& key) {
     return base::system_error("can't be written to");
   }
   draft.renamed();
+  share_lock(draft.file());
   write_stamp(path, draft.file());
   return {};
 }
@@ -194,7 +202,20 @@ base::Result<CacheEntry> ArtefactCache::open(const Draft& draft) {
   return open_entry(draft.file(), header);
 }
 
-void ArtefactCache::keep(Draft draft, const std::string& key) {
+std::shared_ptr<const void> ArtefactCache::hold(const std::string& key) const {
+  auto file = std::make_shared<base::File>(
+      ::open(entry_path(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file->is_open()) return nullptr;
+  // Whoever has it alone is about to remove it, or to say what it is.
+  for (int attempt = 0; attempt < kHoldAttempts && !share_lock(file->get()); ++attempt) {
+    std::this_thread::sleep_for(kHoldPause);
+  }
+  struct stat info {};
+  const bool there = ::fstat(file->get(), &info) == 0 && info.st_nlink > 0;
+  return there ? file : nullptr;
+}
+
+void ArtefactCache::keep(Draft& draft, const std::string& key) {
   if (draft.in_memory() || key.empty()) return;
   const base::Status whole = read_entry_header(draft.file()).status();
   const base::Status status = whole.ok() ? store(draft, key) : whole;

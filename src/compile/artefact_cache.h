@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -24,7 +25,8 @@ struct CacheEntry {
   std::string digest;  // of the payload
 };
 
-// An entry being written. What becomes of it: keep(), or nothing when it is destroyed.
+// An entry being written; nobody else removes it meanwhile. What becomes of it: keep(), or nothing
+// when it is destroyed.
 class Draft {
  public:
   Draft() = default;
@@ -58,9 +60,13 @@ class ArtefactCache {
   static base::Result<Draft> draft_in_memory();
   // What EntryWriter has made of a draft.
   static base::Result<CacheEntry> open(const Draft& draft);
-  // Keeps a finished draft under `key`, if it has a name. That it can't be kept is no error, only a
-  // line in the log.
-  void keep(Draft draft, const std::string& key);
+  // Keeps a finished draft under `key`, if it has a name. It has none of its own from then on, but
+  // is held as by hold(). That it can't be kept is no error, only a line in the log.
+  void keep(Draft& draft, const std::string& key);
+  // Where an entry lies for who has to open it by its name; it is not removed to make room as long
+  // as the holder lives. Null = it is not there any more.
+  std::string entry_path(const std::string& key) const;
+  std::shared_ptr<const void> hold(const std::string& key) const;
   // A line in the log: why something is not in the cache.
   void warn(const base::Status& status);
 
@@ -75,7 +81,6 @@ class ArtefactCache {
  private:
   base::Status check(int file, const EntryHeader& header, const std::string& key) const;
   base::Status store(Draft& draft, const std::string& key);
-  std::string entry_path(const std::string& key) const;
 
   const std::string folder_;
   const uint64_t byte_size_;

@@ -36,7 +36,7 @@ void store(ArtefactCache& cache, int number) {
   EntryWriter writer(draft->file());
   const std::string payload = payload_of(number);
   (void)writer.append(std::as_bytes(std::span(payload.data(), payload.size())));
-  if (writer.finish("record").ok()) cache.keep(*std::move(draft), key_of(number));
+  if (writer.finish("record").ok()) cache.keep(*draft, key_of(number));
 }
 
 bool has(ArtefactCache& cache, int number) {

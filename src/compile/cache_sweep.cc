@@ -105,6 +105,8 @@ class Sweeper {
     size_t evicted = 0;
     for (const Found& entry : candidates) {
       if (total <= byte_size) break;
+      const base::File file(::open(path(entry.name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+      if (file.is_open() && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;  // it is held
       remove(entry.name);
       remove(used_name(entry.name));
       total -= entry.size;

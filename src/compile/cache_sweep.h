@@ -31,8 +31,8 @@ class CacheLock {
 };
 
 // Removes what was used longest ago until entries take at most `byte_size` bytes, not counting that
-// of `key`, which is replaced; what crashed writers left; and what belongs to nothing. Returns how
-// many entries went.
+// of `key`, which is replaced; what crashed writers left; and what belongs to nothing. What
+// somebody has locked stays. Returns how many entries went.
 base::Result<size_t> sweep_cache(const std::string& folder, uint64_t byte_size,
                                  const std::string& key);
 

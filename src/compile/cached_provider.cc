@@ -5,15 +5,16 @@
 #include "compile/imported_record.h"
 #include "compile/key.h"
 #include "compile/record.h"
+#include "compile/weights_place.h"
 
 namespace supernova::compile {
 namespace {
 
 using Choice = import::ImporterRegistry::Choice;
 
-// An artefact as it lies in the cache.
-tensor::ImportedModel with_payload(tensor::ImportedModel model, const CacheEntry& entry) {
-  model.artefact.bytes = entry.payload;
+// A model as it lies in the cache.
+base::Result<tensor::ImportedModel> model_of(const CacheEntry& entry, const std::string& file) {
+  SN_ASSIGN(tensor::ImportedModel model, read_imported(entry.record, file, entry.payload));
   // Without bytes the artefact is the file itself, which the digest is not of.
   if (entry.payload.size() > 0) model.artefact.digest = "sha256:" + entry.digest;
   return model;
@@ -67,13 +68,30 @@ base::Result<tensor::ImportedModel> CachedProvider::import_isolated(
   SN_ASSIGN(Draft draft,
             workers_->run(job, {"importing", choice.file, sources.byte_size(), {}}, *cache_));
   SN_ASSIGN(const CacheEntry entry, ArtefactCache::open(draft));
-  SN_ASSIGN(tensor::ImportedModel model, read_imported(entry.record, choice.file));
-  keep(std::move(draft), sources, model, choice.file);
+  SN_ASSIGN(tensor::ImportedModel model, model_of(entry, choice.file));
+  const std::string key = keep(draft, sources, model, choice.file);
   SN_LOG(Info, "model file '{}' ({}) was imported by a worker in {} ms", choice.file, job.format,
          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                started)
              .count());
-  return with_payload(std::move(model), entry);
+  if (model.artefact.weights.size() > 0) {
+    SN_TRY(place_weights(std::make_shared<Draft>(std::move(draft)), key, model));
+  }
+  return model;
+}
+
+// The weights of a model that was imported just now: in its entry, or, where that is not kept, in
+// the draft, as long as somebody needs it.
+base::Status CachedProvider::place_weights(std::shared_ptr<Draft> draft, const std::string& key,
+                                           tensor::ImportedModel& model) {
+  if (key.empty() && draft->in_memory()) {
+    return absl::FailedPreconditionError(base::str_cat(
+        model.description.file,
+        ": the model is larger than one ONNX file holds, and its weights need a place on disk: "
+        "name a folder that can be written to with --cache-dir, of any --cache-byte-size but 0"));
+  }
+  const std::string path = key.empty() ? draft->path() : cache_->entry_path(key);
+  return compile::place_weights(model.artefact, path, std::move(draft));
 }
 
 std::optional<tensor::ImportedModel> CachedProvider::recall(ImportSources& sources,
@@ -83,29 +101,40 @@ std::optional<tensor::ImportedModel> CachedProvider::recall(ImportSources& sourc
   RecordReader reader(noted->record);
   const std::vector<std::string> names = reader.texts();
   if (!reader.complete()) return std::nullopt;
-  const auto entry = cache_->find(sources.find_key(names));
+  const std::string key = sources.find_key(names);
+  const auto entry = cache_->find(key);
   if (!entry) return std::nullopt;
-  base::Result<tensor::ImportedModel> model = read_imported(entry->record, file);
+  base::Result<tensor::ImportedModel> model = model_of(*entry, file);
   if (!model.ok()) return std::nullopt;
+  if (model->artefact.weights.size() > 0) {
+    auto keeper = cache_->hold(key);
+    const std::string path = cache_->entry_path(key);
+    if (keeper == nullptr ||
+        !compile::place_weights(model->artefact, path, std::move(keeper)).ok()) {
+      return std::nullopt;
+    }
+  }
   SN_LOG(Info, "model file '{}' ({}) was imported before: taken from the cache", file,
          model->description.format);
-  return with_payload(*std::move(model), *entry);
+  return *std::move(model);
 }
 
-void CachedProvider::keep(Draft draft, ImportSources& sources, const tensor::ImportedModel& model,
-                          const std::string& file) {
-  if (!cache_->ready()) return;
+std::string CachedProvider::keep(Draft& draft, ImportSources& sources,
+                                 const tensor::ImportedModel& model, const std::string& file) {
+  if (!cache_->ready()) return "";
   const std::vector<std::string> names = sources.names_of(model);
   const base::Result<std::string> key = sources.keep_key(names);
   if (!key.ok()) {
     SN_LOG(Info, "model file '{}' will be imported again by the next start: {}", file,
            base::message(key.status()));
-    return;
+    return "";
   }
-  cache_->keep(std::move(draft), *key);
+  const bool on_disk = !draft.in_memory();
+  cache_->keep(draft, *key);
   RecordWriter record;
   record.texts(names);
   keep_record(sources.names_key(), record.take());
+  return on_disk && draft.path().empty() ? *key : "";
 }
 
 void CachedProvider::keep_record(const std::string& key, const std::string& record) {
@@ -113,7 +142,7 @@ void CachedProvider::keep_record(const std::string& key, const std::string& reco
   if (!draft.ok()) return;
   EntryWriter writer(draft->file());
   if (const base::Status status = writer.finish(record); !status.ok()) return cache_->warn(status);
-  cache_->keep(*std::move(draft), key);
+  cache_->keep(*draft, key);
 }
 
 std::string CachedProvider::prepared_key(const std::vector<DigestedFile>& files,
@@ -134,7 +163,12 @@ std::optional<tensor::Artefact> CachedProvider::prepare(const tensor::ImportedMo
                                                         const tensor::Options& options) {
   // Without its files or its content there is nothing to know it by.
   const bool known = !model.sources.empty() || !model.artefact.digest.empty();
-  const bool wanted = wants_prepared(options, model.description.byte_size >= options_.prepare_from);
+  // What lies apart is mapped as it is.
+  const uint64_t byte_size =
+      std::max<uint64_t>(model.description.byte_size, model.artefact.bytes.size());
+  const bool small = byte_size < options_.prepare_below && model.artefact.weights.size() == 0;
+  const bool wanted =
+      small && wants_prepared(options, model.description.byte_size >= options_.prepare_from);
   if (!wanted || !known || !cache_->ready()) return std::nullopt;
   const auto engine = engines_.find(engine_name);
   if (!engine.ok() || !(*engine)->can_compile()) return std::nullopt;
@@ -175,7 +209,7 @@ std::optional<CacheEntry> CachedProvider::make_prepared(const tensor::ImportedMo
   if (status.ok()) {
     base::Result<CacheEntry> entry = ArtefactCache::open(*draft);
     if (entry.ok()) {
-      cache_->keep(*std::move(draft), key);
+      cache_->keep(*draft, key);
       SN_LOG(Info, "model file '{}' was prepared for {}: later loads map it", file, engine.name());
       return *std::move(entry);
     }

@@ -25,6 +25,9 @@ struct ProviderOptions {
   WorkerOptions workers;
   // Models from this size on are prepared; smaller ones the engine opens as fast without.
   uint64_t prepare_from = uint64_t{8} << 20U;
+  // Larger ones have no room in the runtime's own format, which ends at 2 GiB with all that it adds
+  // to the weights. Nothing to prepare them is tried.
+  uint64_t prepare_below = uint64_t{7} << 28U;
   std::string producer;  // the version of this program: what another one made is not taken
   std::vector<std::string> engine_libraries;  // for workers that prepare
   // How long ago a file must have changed for its times to be trusted.
@@ -62,8 +65,11 @@ class CachedProvider final : public tensor::ArtefactProvider {
   base::Result<tensor::ImportedModel> import_isolated(
       const import::ImporterRegistry::Choice& choice, const tensor::Options& options);
   std::optional<tensor::ImportedModel> recall(ImportSources& sources, const std::string& file);
-  void keep(Draft draft, ImportSources& sources, const tensor::ImportedModel& model,
-            const std::string& file);
+  // The key that it was kept under; "" = it was not.
+  std::string keep(Draft& draft, ImportSources& sources, const tensor::ImportedModel& model,
+                   const std::string& file);
+  base::Status place_weights(std::shared_ptr<Draft> draft, const std::string& key,
+                             tensor::ImportedModel& model);
   void keep_record(const std::string& key, const std::string& record);
   std::string prepared_key(const std::vector<DigestedFile>& files,
                            const tensor::ImportedModel& model, const engine::Engine& engine,

@@ -15,8 +15,7 @@ namespace {
 
 constexpr char kMagic[16] = "supernova-entry";
 constexpr uint64_t kLayout = 1;
-constexpr size_t kPage = 4096;
-constexpr size_t kBlock = size_t{1} << 16U;
+constexpr size_t kPage = kEntryHeaderSize;
 constexpr size_t kPiece = size_t{1} << 18U;
 constexpr uint64_t kMaxRecord = uint64_t{64} << 20U;
 
@@ -80,25 +79,9 @@ base::Status EntryWriter::begin() {
   return {};
 }
 
-// Blocks of zeros are left out: they read as zeros all the same, and take no room.
-base::Status EntryWriter::write_sparsely(std::span<const std::byte> payload) {
-  while (!payload.empty()) {
-    const auto piece = payload.first(std::min(payload.size(), kBlock));
-    const bool empty =
-        std::all_of(piece.begin(), piece.end(), [](std::byte b) { return b == std::byte{0}; });
-    if (!empty) {
-      SN_TRY(base::write_all(file_, piece));
-    } else if (::lseek(file_, static_cast<off_t>(piece.size()), SEEK_CUR) < 0) {
-      return base::system_error("can't be written");
-    }
-    payload = payload.subspan(piece.size());
-  }
-  return {};
-}
-
 base::Status EntryWriter::append(std::span<const std::byte> payload) {
   if (status_.ok()) status_ = begin();
-  if (status_.ok()) status_ = write_sparsely(payload);
+  if (status_.ok()) status_ = base::write_sparsely(file_, payload);
   payload_sum_.add(payload.data(), payload.size());
   payload_size_ += payload.size();
   return status_;

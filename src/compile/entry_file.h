@@ -14,6 +14,8 @@
 
 namespace supernova::compile {
 
+inline constexpr size_t kEntryHeaderSize = 4096;  // the payload begins behind it
+
 // Fills an empty file. Not thread-safe.
 class EntryWriter {
  public:
@@ -26,7 +28,6 @@ class EntryWriter {
 
  private:
   base::Status begin();
-  base::Status write_sparsely(std::span<const std::byte> payload);
 
   const int file_;
   bool begun_ = false;

@@ -8,7 +8,7 @@ namespace supernova::compile {
 namespace {
 
 // The layout of the record; another number makes what was written before unreadable.
-constexpr uint64_t kLayout = 1;
+constexpr uint64_t kLayout = 2;
 constexpr size_t kMaxRank = 1024;
 
 enum class PathKind : uint64_t { kAsItIs, kModel, kFolder, kInFolder };
@@ -109,6 +109,18 @@ bool read_description(RecordReader& in, const std::string& file,
   return in.ok();
 }
 
+bool take_parts(const tensor::Buffer& payload, uint64_t model_size, uint64_t weights_size,
+                tensor::Artefact& artefact) {
+  const uint64_t gap = weights_size > 0 ? kWeightsGap : 0;
+  if (gap > payload.size() || weights_size > payload.size() - gap ||
+      model_size != payload.size() - gap - weights_size) {
+    return false;
+  }
+  if (model_size > 0) artefact.bytes = payload.slice(gap + weights_size, model_size);
+  if (weights_size > 0) artefact.weights = payload.slice(gap, weights_size);
+  return true;
+}
+
 }  // namespace
 
 std::string folder_of(const std::string& file) {
@@ -121,20 +133,25 @@ std::string write_imported(const tensor::ImportedModel& model, const std::string
   out.number(kLayout);
   out.text(model.artefact.format);
   write_path(out, model.artefact.path, file);
+  out.number(model.artefact.bytes.size());
+  out.number(model.weights.byte_size);
   write_description(out, model.description, file);
   out.number(model.sources.size());
   for (const std::string& source : model.sources) write_path(out, source, file);
   return out.take();
 }
 
-base::Result<tensor::ImportedModel> read_imported(std::string_view record,
-                                                  const std::string& file) {
+base::Result<tensor::ImportedModel> read_imported(std::string_view record, const std::string& file,
+                                                  const tensor::Buffer& payload) {
   tensor::ImportedModel model;
   RecordReader in(record);
   bool good = in.number() == kLayout;
   model.artefact.format = in.text();
   model.artefact.path = read_path(in, file);
-  good = good && read_description(in, file, model.description);
+  const uint64_t model_size = in.number();
+  const uint64_t weights_size = in.number();
+  good = good && take_parts(payload, model_size, weights_size, model.artefact) &&
+         read_description(in, file, model.description);
   for (size_t left = in.count(1); left > 0 && in.ok(); --left) {
     model.sources.push_back(read_path(in, file));
   }

@@ -71,8 +71,8 @@ tensor::ImportedModel some_model() {
 
 TEST(ImportedRecord, TellsEverything) {
   const tensor::ImportedModel model = some_model();
-  const auto back =
-      read_imported(write_imported(model, "/models/net/deploy.prototxt"), model.description.file);
+  const auto back = read_imported(write_imported(model, "/models/net/deploy.prototxt"),
+                                  model.description.file, {});
   ASSERT_TRUE(back.ok()) << back.status();
   EXPECT_EQ(back->artefact.format, "onnx");
   EXPECT_EQ(back->artefact.path, "/models/net");
@@ -101,7 +101,7 @@ TEST(ImportedRecord, TellsEverything) {
 
 TEST(ImportedRecord, FollowsAModelThatMoved) {
   const std::string record = write_imported(some_model(), "/models/net/deploy.prototxt");
-  const auto moved = read_imported(record, "here/deploy.prototxt");
+  const auto moved = read_imported(record, "here/deploy.prototxt", {});
   ASSERT_TRUE(moved.ok()) << moved.status();
   EXPECT_EQ(moved->artefact.path, "here");
   EXPECT_EQ(moved->description.file, "here/deploy.prototxt");
@@ -112,9 +112,49 @@ TEST(ImportedRecord, FollowsAModelThatMoved) {
 TEST(ImportedRecord, IsRefusedWhenCutOrLonger) {
   const std::string record = write_imported(some_model(), "/models/net/deploy.prototxt");
   for (size_t size = 0; size < record.size(); ++size) {
-    EXPECT_FALSE(read_imported(record.substr(0, size), "x").ok()) << size;
+    EXPECT_FALSE(read_imported(record.substr(0, size), "x", {}).ok()) << size;
   }
-  EXPECT_FALSE(read_imported(record + "x", "x").ok());
+  EXPECT_FALSE(read_imported(record + "x", "x", {}).ok());
+}
+
+tensor::Buffer payload_of(std::string_view model, std::string_view weights) {
+  std::string bytes(weights.empty() ? 0 : kWeightsGap, '\0');
+  return tensor::Buffer::copy_of(bytes.append(weights).append(model));
+}
+
+TEST(ImportedRecord, FindsModelAndWeightsInThePayload) {
+  tensor::ImportedModel model = some_model();
+  model.artefact.bytes = tensor::Buffer::copy_of(std::string_view("graph"));
+  const std::string whole = write_imported(model, "x");
+  model.weights.byte_size = 7;
+  const std::string apart = write_imported(model, "x");
+
+  const auto one = read_imported(whole, "x", payload_of("graph", ""));
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ(one->artefact.bytes.view(), "graph");
+  EXPECT_EQ(one->artefact.weights.size(), 0U);
+
+  const auto two = read_imported(apart, "x", payload_of("graph", "weights"));
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_EQ(two->artefact.bytes.view(), "graph");
+  EXPECT_EQ(two->artefact.weights.view(), "weights");
+}
+
+TEST(ImportedRecord, OfAnotherPayloadIsRefused) {
+  tensor::ImportedModel model = some_model();
+  model.artefact.bytes = tensor::Buffer::copy_of(std::string_view("graph"));
+  const std::string whole = write_imported(model, "x");
+  model.weights.byte_size = 7;
+  const std::string apart = write_imported(model, "x");
+  for (const std::string_view other : {"", "grap", "graphs"}) {
+    EXPECT_FALSE(read_imported(whole, "x", payload_of(other, "")).ok()) << other;
+    EXPECT_FALSE(read_imported(apart, "x", payload_of(other, "")).ok()) << other;
+  }
+  EXPECT_FALSE(read_imported(whole, "x", payload_of("graph", "weights")).ok());
+  EXPECT_FALSE(read_imported(apart, "x", payload_of("graph", "weight")).ok());
+  EXPECT_FALSE(read_imported(apart, "x", payload_of("graph", "weights!")).ok());
+  model.weights.byte_size = ~uint64_t{0};
+  EXPECT_FALSE(read_imported(write_imported(model, "x"), "x", payload_of("graph", "")).ok());
 }
 
 TEST(ImportedRecord, SurvivesAnyByte) {
@@ -123,7 +163,7 @@ TEST(ImportedRecord, SurvivesAnyByte) {
     for (const int flip : {0x01, 0x80, 0xff}) {
       std::string changed = record;
       changed[at] = static_cast<char>(changed[at] ^ flip);
-      const auto model = read_imported(changed, "x");  // any answer, but an answer
+      const auto model = read_imported(changed, "x", {});  // any answer, but an answer
       EXPECT_TRUE(!model.ok() || model->sources.size() <= record.size());
     }
   }

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <vector>
 
 #include "base/file.h"
 #include "compile/entry_file.h"
@@ -61,6 +62,11 @@ base::Status do_import(const Job& job, const import::ImporterRegistry& importers
         base::str_cat(job.file, ": the worker has no importer for ", job.format));
   }
   SN_ASSIGN(const tensor::ImportedModel model, importer->import(job.file, job.options));
+  if (model.weights.byte_size > 0) {
+    SN_TRY(output.append(std::vector<std::byte>(kWeightsGap)));
+    SN_TRY(model.weights.write(
+        [&](std::span<const std::byte> piece) { return output.append(piece); }));
+  }
   SN_TRY(output.append(model.artefact.bytes.bytes()));
   return output.finish(write_imported(model, job.file));
 }

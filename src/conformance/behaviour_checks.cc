@@ -101,6 +101,18 @@ std::string hand_strings_through(Trial& trial) {
                                                                : "the strings came back changed";
 }
 
+std::string turn_loops(Trial& trial) {
+  for (const int64_t turns : {1, 7, 200, 0}) {
+    Array x = made_up(DataType::kFp32, {1, kLoopWidth}, -1, 1, 5);
+    x.values[0] = static_cast<double>(turns);
+    const auto response = trial.run({to_tensor("x", DataType::kFp32, x)});
+    if (!response.ok()) return said(response.status());
+    const double off = difference(to_array(response->outputs[0]), loop_result(x));
+    if (!(off <= kTolerance)) return base::str_cat(turns, " turns: differs by ", off);
+  }
+  return "";
+}
+
 // As many runs at once as the engine says it bears, each checked.
 std::string run_at_once(Trial& trial) {
   const int count = std::clamp(trial.session->max_concurrency(), 1, 8);
@@ -163,6 +175,7 @@ void check_shapes(Checks& checks) {
   on_model(checks, "shapes", "an output whose shape depends on the data", checks.kit.non_zero(),
            find_non_zero);
   on_model(checks, "shapes", "strings", checks.kit.strings(), hand_strings_through);
+  on_model(checks, "shapes", "a loop whose end depends on the data", checks.kit.loop(), turn_loops);
   for (const int64_t count : {1, 4, 32}) {
     on_model(checks, "batches", base::str_cat("a batch of ", count, " equals its items"),
              checks.kit.mlp(), [count](Trial& trial) { return compare_rows(trial, count); });

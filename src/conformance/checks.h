@@ -24,6 +24,7 @@ struct Checks {
 void check_operators(Checks& checks);  // operators, data types
 void check_shapes(Checks& checks);     // dynamic shapes, data-dependent outputs, strings, batches
 void check_use(Checks& checks);        // concurrency, deadlines, bad requests
+void check_cancel(Checks& checks);     // runs that are ended early
 void check_memory(Checks& checks);     // reload, memory
 void check_accuracy(Checks& checks);   // whole nets against the reference
 void check_any_model(Checks& checks);  // engines that take any file: what needs no model of ours

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "conformance/array.h"
 #include "conformance/operator_cases.h"
 #include "tensor/artefact.h"
 
@@ -37,7 +38,19 @@ class ModelKit {
   // FP32 [n,8]: 2x + the number of elements that are not zero. Most accelerators lack an operator
   // of it.
   virtual Made mixed() const = 0;
+  // FP32 [1,kLoopWidth]: a loop of x[0] turns, each of which takes 1 off the first element and
+  // moves the others on by one place. Its end depends on the data: nothing can be worked out
+  // beforehand.
+  virtual Made loop() const = 0;
 };
+
+inline constexpr int64_t kLoopWidth = 64;
+// Turns of that loop that numbers of FP32 can count.
+inline constexpr int64_t kMostTurns = int64_t{1} << 24;
+// [kLoopWidth,kLoopWidth], by which a row is moved on from the right.
+Array loop_weights();
+// What the loop makes of x.
+Array loop_result(const Array& x);
 
 const ModelKit& onnx_kit();
 const ModelKit& tflite_kit();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 
 #include "conformance/array.h"
@@ -75,6 +76,7 @@ class OnnxKit : public ModelKit {
   Made strings() const override;
   Made heavy(size_t byte_size) const override;
   Made mixed() const override;
+  Made loop() const override;
 };
 
 ModelKit::Made OnnxKit::mlp() const {
@@ -131,7 +133,55 @@ ModelKit::Made OnnxKit::mixed() const {
   });
 }
 
+// BOOL []: whether the first element is a turn or more.
+Value* goes_on(Builder& b, Value* x) {
+  return b.reshape(b.op("Greater", {b.slice(x, {0}, {1}, {1}), b.scalar(0.5F)}), b.ints({}));
+}
+
+ModelKit::Made OnnxKit::loop() const {
+  return made(DataType::kFp32, {1, kLoopWidth}, [](Builder& b, Value* x) {
+    auto turn = std::make_shared<import::graph::Graph>();
+    turn->name = "turn";
+    Builder body = b.body(*turn);
+    body.input("number", Type::of(DataType::kInt64, {}));
+    body.input("go_on", Type::of(DataType::kBool, {}));
+    Value* carried = body.input("carried", x->type);
+    const Array weights = loop_weights();
+    const std::vector<float> matrix(weights.values.begin(), weights.values.end());
+    std::vector<float> step(kLoopWidth, 0.0F);
+    step[0] = -1;
+    Value* moved = body.op(
+        "MatMul", {carried, body.constant(Constant::floats({kLoopWidth, kLoopWidth}, matrix))});
+    Value* next = body.add(moved, body.constant(Constant::floats({1, kLoopWidth}, step)));
+    body.output(goes_on(body, next), "go_on");
+    body.output(next, "carried");
+    b.absorb(body);
+    return b.op_outputs("Loop", {nullptr, goes_on(b, x), x}, {{"body", turn}}, 1)[0];
+  });
+}
+
 }  // namespace
+
+Array loop_weights() {
+  Array weights{{kLoopWidth, kLoopWidth},
+                std::vector<double>(static_cast<size_t>(kLoopWidth * kLoopWidth), 0.0)};
+  weights.values[0] = 1;
+  for (int64_t from = 1; from < kLoopWidth; ++from) {
+    const int64_t to = from + 1 < kLoopWidth ? from + 1 : 1;
+    weights.values[static_cast<size_t>(from * kLoopWidth + to)] = 1;
+  }
+  return weights;
+}
+
+Array loop_result(const Array& x) {
+  Array y = x;
+  const auto turns = static_cast<int64_t>(x.values[0]);
+  y.values[0] = 0;
+  // One less than all of them go round.
+  const int64_t moved = turns % (kLoopWidth - 1);
+  std::rotate(y.values.begin() + 1, y.values.end() - moved, y.values.end());
+  return y;
+}
 
 const ModelKit& onnx_kit() {
   static const OnnxKit kKit;

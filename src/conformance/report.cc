@@ -61,6 +61,32 @@ size_t Report::count(Outcome outcome, std::string_view group) const {
 
 bool Report::ok() const { return count(Outcome::kFailed) == 0 && count(Outcome::kPassed) > 0; }
 
+std::map<std::string, Taken> Report::operators() const {
+  std::map<std::string, Taken> all;
+  for (const CaseResult& result : results) {
+    for (const auto& [name, one] : result.operators) {
+      all[name].taken += one.taken;
+      all[name].left += one.left;
+    }
+  }
+  return all;
+}
+
+namespace {
+
+// "ADD 12, MUL 3 of 5"; "" = none.
+std::string taken_text(const Report& report) {
+  std::vector<std::string> texts;
+  for (const auto& [name, one] : report.operators()) {
+    if (one.taken == 0) continue;
+    texts.push_back(base::str_cat(name, " ", one.taken,
+                                  one.left > 0 ? base::str_cat(" of ", one.taken + one.left) : ""));
+  }
+  return base::str_join(texts, ", ");
+}
+
+}  // namespace
+
 std::string to_text(const Report& report) {
   const std::string& model = report.device.model;
   std::string out = base::str_cat(
@@ -69,19 +95,26 @@ std::string to_text(const Report& report) {
       report.device.driver.empty()
           ? ""
           : base::str_cat(", driver ", report.device.driver, " ", report.device.driver_version),
+      report.delegate.empty() ? "" : base::str_cat(", through the delegate ", report.delegate),
       "\n\n");
   std::vector<std::string> names;
   for (const Outcome outcome : kOutcomes) names.emplace_back(outcome_name(outcome));
   out += row("", names);
   for (const std::string& group : groups_of(report)) out += row(report, group, group);
   out += row(report, "all", "");
-  for (const Outcome outcome : {Outcome::kFailed, Outcome::kRefused, Outcome::kFellBack}) {
+  for (const Outcome outcome :
+       {Outcome::kFailed, Outcome::kRefused, Outcome::kFellBack, Outcome::kSkipped}) {
     if (report.count(outcome) == 0) continue;
     out += base::str_cat("\n", outcome_name(outcome), ":\n");
     for (const CaseResult& result : report.results) {
       if (result.outcome != outcome) continue;
       out += base::str_cat("  ", result.group, ": ", result.name, ": ", result.detail, "\n");
     }
+  }
+  if (!report.delegate.empty()) {
+    const std::string taken = taken_text(report);
+    out += base::str_cat("\noperators that ", report.delegate, " took:\n  ",
+                         taken.empty() ? "none" : taken, "\n");
   }
   return out;
 }
@@ -96,7 +129,23 @@ std::string to_json(const Report& report) {
   member(out, "processor", report.processor);
   out += ",\"options\":{";
   for (const auto& [key, value] : report.options) member(out, key, value);
-  out += "},\"device\":{";
+  out += "}";
+  if (!report.delegate.empty()) {
+    out += ",\"delegate\":{";
+    member(out, "library", report.delegate);
+    out += ",\"operators\":[";
+    for (const auto& [name, one] : report.operators()) {
+      out += out.back() == '[' ? "{" : ",{";
+      member(out, "operator", name);
+      out += ",\"taken\":";
+      base::append_json_number(out, static_cast<uint64_t>(one.taken));
+      out += ",\"left\":";
+      base::append_json_number(out, static_cast<uint64_t>(one.left));
+      out += '}';
+    }
+    out += "]}";
+  }
+  out += ",\"device\":{";
   member(out, "id", report.device.id);
   member(out, "kind", report.device.kind);
   member(out, "model", report.device.model);

@@ -16,6 +16,7 @@ struct Report {
   std::string engine_version;
   std::string isolation;  // "in-process", "worker"
   tensor::Options options;
+  std::string delegate;  // the library's name, "" = none
   device::Device device;
   std::string processor;  // of the machine
   std::string date;       // "2026-01-31"
@@ -24,9 +25,11 @@ struct Report {
   size_t count(Outcome outcome, std::string_view group = {}) const;
   // No case failed, and at least one passed.
   bool ok() const;
+  // What the delegate was shown in all cases, by kind of operator.
+  std::map<std::string, Taken> operators() const;
 };
 
-// Groups with their counts, then every case that did not simply pass.
+// Groups with their counts, then every case that did not simply pass, and what the delegate took.
 std::string to_text(const Report& report);
 std::string to_json(const Report& report);
 

@@ -21,6 +21,11 @@ std::string_view outcome_name(Outcome outcome) {
   return "unknown";
 }
 
+std::string Subject::delegate() const {
+  const auto found = options.find("delegate.library");
+  return found != options.end() ? found->second : "";
+}
+
 bool Checks::wanted(std::string_view group, std::string_view name) const {
   return options.filter.empty() ||
          base::str_cat(group, "/", name).find(options.filter) != std::string::npos;
@@ -45,11 +50,13 @@ std::vector<CaseResult> run_suite(const SuiteOptions& options) {
   Checks checks{options, is_tflite ? tflite_kit() : onnx_kit(), {}};
   if (engine.accepts_format("*")) {
     check_any_model(checks);
+    check_cancel(checks);
     return std::move(checks.results);
   }
   check_operators(checks);
   check_shapes(checks);
   check_use(checks);
+  check_cancel(checks);
   check_accuracy(checks);
   check_memory(checks);
   return std::move(checks.results);

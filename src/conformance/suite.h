@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,10 +17,16 @@ enum class Outcome {
   kPassed,    // right, and all of it on the device
   kFellBack,  // right, but not all of it on the device: `detail` names what was not
   kRefused,   // a clear error instead of a result, which an engine may give
-  kSkipped,   // the engine takes no model of this case's kind
+  kSkipped,   // the engine takes no model of this case's kind, or says that it can't do this
   kFailed     // wrong, lost, or not in time
 };
 std::string_view outcome_name(Outcome outcome);  // "passed", "fell back", ...
+
+// Of one kind of operator, where there is a delegate: how many it took, how many it left.
+struct Taken {
+  size_t taken = 0;
+  size_t left = 0;
+};
 
 struct CaseResult {
   std::string group;  // "operators"
@@ -27,6 +34,7 @@ struct CaseResult {
   Outcome outcome = Outcome::kFailed;
   std::string detail;
   double difference = 0;  // largest, relative to the largest number expected; 0 where not compared
+  std::map<std::string, Taken> operators = {};
 };
 
 // An engine on a device. The engine outlives the suite.
@@ -34,6 +42,9 @@ struct Subject {
   engine::Engine* engine = nullptr;
   sn_device device{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu", 0, 0};
   engine::Options options;
+
+  // The library that takes operators away from the engine, in place of a device; "" = none.
+  std::string delegate() const;
 };
 
 struct SuiteOptions {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "conformance/models.h"
 #include "conformance/operator_cases.h"
 #include "conformance/report.h"
 #include "engine/catalogue.h"
@@ -70,6 +71,39 @@ TEST_F(SuiteTest, ReportsNameWhatDidNotPass) {
   EXPECT_THAT(to_text(made), HasSubstr("LSTM on CPU (1 of 1 nodes)"));
   EXPECT_THAT(to_text(made), Not(HasSubstr("operators: Conv")));
   EXPECT_THAT(to_json(made), HasSubstr(R"("counts":{"passed":1,"fell back":1,"refused":0)"));
+}
+
+TEST_F(SuiteTest, LoopsMoveRowsOn) {
+  Array x{{1, kLoopWidth}, std::vector<double>(static_cast<size_t>(kLoopWidth), 0.0)};
+  x.values[0] = 2;
+  x.values[1] = 7;
+  EXPECT_EQ(loop_result(x).values[3], 7);
+  x.values[0] = static_cast<double>(kLoopWidth);  // all the way round, and one more
+  EXPECT_EQ(loop_result(x).values[2], 7);
+}
+
+TEST_F(SuiteTest, RunsEndEarlyWhenTheyAreCancelled) {
+  options_.filter = "cancel/";
+  const Report made = report();
+  EXPECT_EQ(made.count(Outcome::kPassed), 2U) << to_text(made);
+  EXPECT_EQ(made.results.size(), 2U);
+}
+
+TEST_F(SuiteTest, ReportsNameTheDelegateAndWhatItTook) {
+  Report made;
+  made.engine = "example";
+  made.device.id = "cpu";
+  made.delegate = "libdelegate.so";
+  made.results = {{"operators", "ADD", Outcome::kPassed, "", 0, {{"ADD", {1, 0}}}},
+                  {"operators", "MUL", Outcome::kFellBack, "MUL", 0, {{"MUL", {0, 1}}}},
+                  {"accuracy", "net", Outcome::kFellBack, "MUL", 0, {{"ADD", {2, 1}}}}};
+  EXPECT_THAT(to_text(made), HasSubstr("through the delegate libdelegate.so"));
+  EXPECT_THAT(to_text(made), HasSubstr("libdelegate.so took:\n  ADD 3 of 4\n"));
+  EXPECT_THAT(to_json(made), HasSubstr(R"("delegate":{"library":"libdelegate.so","operators":[)"
+                                       R"({"operator":"ADD","taken":3,"left":1},)"
+                                       R"({"operator":"MUL","taken":0,"left":1}]})"));
+  made.delegate.clear();
+  EXPECT_THAT(to_json(made), Not(HasSubstr("delegate")));
 }
 
 }  // namespace

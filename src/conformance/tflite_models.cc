@@ -328,6 +328,7 @@ class TfliteKit : public ModelKit {
     model.set_outputs({y});
     return artefact_of(model);
   }
+  Made loop() const override;
   Made conv_net(bool) const override { return no_such("the convolutional net"); }
   Made non_zero() const override { return no_such("the model of NonZero's form"); }
   Made strings() const override { return no_such("the model of strings"); }
@@ -346,6 +347,36 @@ class TfliteKit : public ModelKit {
         base::str_cat("the suite has ", what, " in ONNX only, which this engine does not take"));
   }
 };
+
+// Graph 1 is the condition, graph 2 a turn.
+ModelKit::Made TfliteKit::loop() const {
+  const Shape row{1, static_cast<int32_t>(kLoopWidth)};
+  const auto named = [&row](std::string name) {
+    TfTensor tensor{TfType::kFloat32, row};
+    tensor.name = std::move(name);
+    return tensor;
+  };
+  TfModel model;
+  const int32_t x = model.input(named("x"));
+  const int32_t y = model.tensor(named("y"));
+  model.op("WHILE", {x}, {y}, FlatTable().number(0, int32_t{1}).number(1, int32_t{2}));
+  model.set_outputs({y});
+  model.begin_graph();
+  const int32_t seen = model.input(named("seen"));
+  const int32_t first = model.tensor({TfType::kFloat32, {1, 1}});
+  const int32_t goes_on = model.tensor({TfType::kBool, {1, 1}});
+  model.op("SLICE", {seen, model.ints({0, 0}), model.ints({1, 1})}, {first});
+  model.op("GREATER", {first, model.constant({1, 1}, {0.5F})}, {goes_on});
+  model.set_outputs({goes_on});
+  model.begin_graph();
+  const int32_t carried = model.input(named("carried"));
+  const int32_t next = model.tensor(named("next"));
+  Array step{{kLoopWidth}, std::vector<double>(static_cast<size_t>(kLoopWidth), 0.0)};
+  step.values[0] = -1;
+  dense(model, carried, next, loop_weights(), step, kNoActivation);
+  model.set_outputs({next});
+  return artefact_of(model);
+}
 
 }  // namespace
 

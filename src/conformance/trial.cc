@@ -9,6 +9,15 @@
 namespace supernova::conformance {
 namespace {
 
+void count_operators(Trial& trial) {
+  const auto info = trial.session->info();
+  if (!info.ok()) return;
+  for (const engine::NodePlacement& node : info->placement) {
+    Taken& taken = trial.operators[node.op];
+    ++(node.where == "CPU" ? taken.left : taken.taken);
+  }
+}
+
 base::Result<std::unique_ptr<Trial>> open_with(const Subject& subject,
                                                const tensor::Artefact& artefact, bool strict) {
   auto options = subject.options;
@@ -16,17 +25,22 @@ base::Result<std::unique_ptr<Trial>> open_with(const Subject& subject,
   auto trial = std::make_unique<Trial>();
   SN_ASSIGN(trial->model, subject.engine->open_model(artefact, options));
   SN_ASSIGN(trial->session, trial->model->open_session(subject.device, options));
+  if (!subject.delegate().empty()) count_operators(*trial);
   return trial;
 }
 
 }  // namespace
 
-base::Result<tensor::Response> Trial::run(const tensor::Request& request) {
+base::Result<tensor::Response> Trial::run(const tensor::Request& request,
+                                          const std::shared_ptr<engine::Stop>& stop) {
   auto promise = std::make_shared<std::promise<base::Result<tensor::Response>>>();
   auto answer = promise->get_future();
-  session->run(request, [promise](base::Result<tensor::Response> response) {
-    promise->set_value(std::move(response));
-  });
+  session->run(
+      request,
+      [promise, stop](base::Result<tensor::Response> response) {
+        promise->set_value(std::move(response));
+      },
+      stop.get());
   if (answer.wait_for(kPatience) == std::future_status::ready) return answer.get();
   // It may still write into what it was given.
   static_cast<void>(session.release());
@@ -43,7 +57,9 @@ base::Result<tensor::Response> Trial::run(std::vector<tensor::Tensor> inputs) {
 
 base::Result<std::unique_ptr<Trial>> open(const Subject& subject,
                                           const tensor::Artefact& artefact) {
-  if (subject.device.kind == SN_DEVICE_CPU) return open_with(subject, artefact, false);
+  if (subject.device.kind == SN_DEVICE_CPU && subject.delegate().empty()) {
+    return open_with(subject, artefact, false);
+  }
   auto strict = open_with(subject, artefact, true);
   if (strict.ok()) return strict;
   auto trial = open_with(subject, artefact, false);
@@ -59,9 +75,12 @@ base::Result<std::unique_ptr<Trial>> open(const Subject& subject,
 }
 
 CaseResult passed(std::string group, std::string name, const Trial& trial, double difference) {
-  return {std::move(group), std::move(name),
-          trial.fallback.empty() ? Outcome::kPassed : Outcome::kFellBack, trial.fallback,
-          difference};
+  return {std::move(group),
+          std::move(name),
+          trial.fallback.empty() ? Outcome::kPassed : Outcome::kFellBack,
+          trial.fallback,
+          difference,
+          trial.operators};
 }
 
 CaseResult failed(std::string group, std::string name, std::string why) {

@@ -19,14 +19,17 @@ inline constexpr std::chrono::seconds kPatience{120};
 struct Trial {
   std::unique_ptr<engine::Model> model;
   std::unique_ptr<engine::Session> session;
-  std::string fallback;  // what is not on the device, "" = nothing
+  std::string fallback;                         // what is not on the device, "" = nothing
+  std::map<std::string, Taken> operators = {};  // where there is a delegate
 
-  base::Result<tensor::Response> run(const tensor::Request& request);
+  // `stop` stays as long as the run does.
+  base::Result<tensor::Response> run(const tensor::Request& request,
+                                     const std::shared_ptr<engine::Stop>& stop = nullptr);
   base::Result<tensor::Response> run(std::vector<tensor::Tensor> inputs);
 };
 
-// Opened so that all of it must be on the device; where the engine refuses that, as the engine
-// wants.
+// Opened so that all of it must be on the device, or with the delegate; where the engine refuses
+// that, as the engine wants.
 base::Result<std::unique_ptr<Trial>> open(const Subject& subject, const tensor::Artefact& artefact);
 
 CaseResult passed(std::string group, std::string name, const Trial& trial, double difference = 0);

@@ -3,14 +3,10 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "device/kinds.h"
 
 namespace supernova::device {
 namespace {
-
-bool is_graphics(sn_device_kind kind) {
-  return kind == SN_DEVICE_NVIDIA || kind == SN_DEVICE_AMD || kind == SN_DEVICE_INTEL_GPU ||
-         kind == SN_DEVICE_VULKAN;
-}
 
 bool names(const Device& device, std::string_view name) {
   return device.id == name || device.kind == name ||

@@ -46,6 +46,12 @@ int32_t guarded(sn_error* error, Body body) noexcept {
   }
 }
 
+// Whether the host has cancelled the run, or is about to. `run` is of this program's compilation or
+// newer.
+inline bool is_cancelled(const sn_run& run) {
+  return run.cancelled != nullptr && __atomic_load_n(run.cancelled, __ATOMIC_SEQ_CST) != 0;
+}
+
 // The last of several values of one key counts.
 inline tensor::Options options_map(const sn_options* options) {
   tensor::Options map;

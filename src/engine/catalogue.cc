@@ -1,8 +1,10 @@
 #include "engine/catalogue.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
 
+#include "device/vulkan/choose.h"
 #include "engine/handles.h"
 #include "engine/option_names.h"
 
@@ -12,6 +14,7 @@ struct Catalogue::Entry {
   std::string name;
   sn_engine_entry_fn entry = nullptr;  // of what is built in
   std::string library;                 // of what is not
+  std::vector<std::string> formats;    // empty = not known before it is open
   Options options;
   std::mutex mutex;
   std::shared_ptr<Engine> home;                                // answers questions; open for good
@@ -81,10 +84,12 @@ void Catalogue::use_workers(sn_engine_entry_fn worker_engine, WorkerRules rules)
   rules_ = std::move(rules);
 }
 
-void Catalogue::add_builtin(std::string name, sn_engine_entry_fn entry) {
+void Catalogue::add_builtin(std::string name, sn_engine_entry_fn entry,
+                            std::vector<std::string> formats) {
   auto added = std::make_shared<Entry>();
   added->name = std::move(name);
   added->entry = entry;
+  added->formats = std::move(formats);
   entries_.push_back(std::move(added));
 }
 
@@ -105,6 +110,7 @@ base::Status Catalogue::add_library(std::string_view library, const Options& opt
     }
   }
   if (added->name.empty()) added->name = std::filesystem::path(given.path).stem().string();
+  if (opened.ok()) added->formats = added->home->formats();
   if (entry_of(added->name) != nullptr) {
     return absl::AlreadyExistsError(
         base::str_cat("engine library ", given.path,
@@ -224,6 +230,13 @@ base::Result<std::shared_ptr<Engine>> Catalogue::use(std::string_view name, cons
   for (const auto& [option, value] : options) {
     if (is_for_worker(option)) place.worker[option] = value;
   }
+  std::string environment =
+      device::vulkan::environment_for(device, place.worker[kWorkerEnvironment]);
+  if (environment.empty()) {
+    place.worker.erase(kWorkerEnvironment);
+  } else {
+    place.worker[kWorkerEnvironment] = std::move(environment);
+  }
   return open_at(*entry, place);
 }
 
@@ -251,9 +264,19 @@ base::Result<Engine*> Catalogue::find(std::string_view name) {
   return entry != nullptr ? open(*entry) : unknown(name);
 }
 
-void Catalogue::open_early(std::string_view name) {
+std::optional<std::vector<std::string>> Catalogue::known_formats(std::string_view name) const {
+  const Entry* const entry = entry_of(name);
+  if (entry == nullptr || entry->formats.empty()) return std::nullopt;
+  return entry->formats;
+}
+
+void Catalogue::open_early(std::string_view name, const std::set<std::string>& formats) {
   for (const auto& entry : entries_) {
-    if (name.empty() || entry->name == name) open(*entry).status().IgnoreError();
+    const bool meant = name.empty()
+                           ? std::any_of(entry->formats.begin(), entry->formats.end(),
+                                         [&](const auto& one) { return formats.contains(one); })
+                           : entry->name == name;
+    if (meant) open(*entry).status().IgnoreError();
   }
 }
 
@@ -261,43 +284,6 @@ std::vector<std::string> Catalogue::names() const {
   std::vector<std::string> names;
   for (const auto& entry : entries_) names.push_back(entry->name);
   return names;
-}
-
-base::Result<Engine*> Catalogue::choose(const Artefact& artefact, const sn_device& device,
-                                        const Options& options) {
-  Engine* best = nullptr;
-  Verdict best_verdict;
-  std::vector<std::string> reasons;
-  for (const auto& entry : entries_) {
-    const auto engine = open(*entry);
-    if (!engine.ok()) {
-      reasons.push_back(base::str_cat(entry->name, ": ", engine.status().message()));
-      continue;
-    }
-    if (!(*engine)->accepts_format(artefact.format)) continue;
-    auto verdict = (*engine)->can_run(artefact, device, options);
-    if (!verdict.ok()) {
-      reasons.push_back(base::str_cat(entry->name, ": ", verdict.status().message()));
-      continue;
-    }
-    if (verdict->compatibility == SN_CAN_NOT_RUN) {
-      reasons.push_back(base::str_cat(entry->name, ": ", verdict->reason));
-      continue;
-    }
-    const auto rank = std::pair(verdict->compatibility, verdict->score);
-    if (best == nullptr || rank > std::pair(best_verdict.compatibility, best_verdict.score)) {
-      best = *engine;
-      best_verdict = *std::move(verdict);
-    }
-  }
-  if (best != nullptr) return best;
-  if (reasons.empty()) {
-    return absl::FailedPreconditionError(
-        base::str_cat("no engine here takes the format '", artefact.format,
-                      "'; there is: ", base::str_join(names(), ", ")));
-  }
-  return absl::FailedPreconditionError(
-      base::str_cat("no engine can run this model: ", base::str_join(reasons, "; ")));
 }
 
 }  // namespace supernova::engine

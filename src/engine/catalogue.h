@@ -1,10 +1,11 @@
 // The engines of this process: those built in (the generated registration list) and those loaded
 // from shared libraries, each used in this process or in a worker process. Filled at start; after
-// that, use, find and choose are safe from any thread.
+// that, all but adding is safe from any thread.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -48,9 +49,11 @@ class Catalogue {
   // in-process. Before engines are added.
   void use_workers(sn_engine_entry_fn worker_engine, WorkerRules rules);
 
-  // Registers a built-in engine under its folder's name; opened when first needed, so that an
-  // unused engine costs nothing. Called by generated code only.
-  void add_builtin(std::string name, sn_engine_entry_fn entry);
+  // Registers a built-in engine under its folder's name, with the formats that it takes, which are
+  // its engine_info's; none = only it knows. Opened when first needed, so that an unused engine
+  // costs nothing. Called by generated code only.
+  void add_builtin(std::string name, sn_engine_entry_fn entry,
+                   std::vector<std::string> formats = {});
   // Adds an out-of-tree engine, "[NAME=]PATH", and opens it at once where it will run; two versions
   // of one library need names. Refuses a name that is taken. One that can't be opened is added
   // nevertheless, under its name or its file's, and tried again when it is asked for.
@@ -69,13 +72,13 @@ class Catalogue {
   // The engine of that name to ask questions, opened if need be; NOT_FOUND lists the names there
   // are. It runs where the rules say.
   base::Result<Engine*> find(std::string_view name);
-  // Opens that engine, or each that there is where the name is empty, before it is needed. A
-  // failure shows when it is.
-  void open_early(std::string_view name = {});
+  // The formats that the engine takes, where they are known without opening it: of what is built
+  // in, and of a library that could be opened when it was added.
+  std::optional<std::vector<std::string>> known_formats(std::string_view name) const;
+  // Opens that engine, or where the name is empty each that takes one of the formats, before it is
+  // needed. A failure shows when it is.
+  void open_early(std::string_view name, const std::set<std::string>& formats);
   std::vector<std::string> names() const;
-  // The engine with the best verdict for this artefact on this device, or the reasons why none can.
-  base::Result<Engine*> choose(const Artefact& artefact, const sn_device& device,
-                               const Options& options);
 
  private:
   struct Entry;

@@ -13,8 +13,10 @@
 namespace supernova::engine {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 const sn_device kCpu{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu"};
 const sn_device kCard{sizeof(sn_device), SN_DEVICE_VULKAN, 0, "vulkan:0"};
@@ -265,17 +267,54 @@ TEST_F(CatalogueTest, ALibraryThatCrashesIsTriedAgainWhenItIsAskedFor) {
               HasSubstr("its worker crashed"));
   EXPECT_THAT(catalogue_.names(), ElementsAre("runtime", "libvendor"));
   EXPECT_THAT(std::string(catalogue_.use("libvendor", kCpu, {}).status().message()),
-              HasSubstr("its worker crashed"));
-  Artefact artefact;
-  artefact.format = "g";
-  EXPECT_THAT(std::string(catalogue_.choose(artefact, kCpu, {}).status().message()),
               HasSubstr("engine library '/nowhere/libvendor.so': its worker crashed"));
-  artefact.format = "f";
-  const auto other = catalogue_.choose(artefact, kCpu, {});
-  ASSERT_TRUE(other.ok()) << other.status();
-  EXPECT_EQ((*other)->name(), "runtime");
+  EXPECT_EQ(catalogue_.known_formats("libvendor"), std::nullopt);
+  EXPECT_TRUE(catalogue_.find("runtime").ok());
   crashes = false;
   EXPECT_TRUE(catalogue_.use("libvendor", kCpu, {}).ok());
+}
+
+TEST_F(CatalogueTest, FormatsAreKnownOfEnginesThatAreClosed) {
+  use_workers();
+  catalogue_.add_builtin("other", &builtin_entry, {"x", "y"});
+  EXPECT_EQ(catalogue_.known_formats("other"), (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(catalogue_.known_formats("runtime"), std::nullopt);
+  EXPECT_EQ(catalogue_.known_formats("none"), std::nullopt);
+  EXPECT_EQ(builtins, 0);
+  // A library is open to be asked for its name; what it takes is known from then on.
+  ASSERT_TRUE(catalogue_.add_library("/nowhere/vendor.so", {}).ok());
+  EXPECT_EQ(catalogue_.known_formats("itself"), std::vector<std::string>{"f"});
+}
+
+TEST_F(CatalogueTest, EarlyOpenAreThoseThatMayBeNeeded) {
+  catalogue_.add_builtin("other", &builtin_entry, {"x", "y"});
+  catalogue_.open_early("", {"z"});
+  EXPECT_EQ(builtins, 0);
+  catalogue_.open_early("", {"y", "z"});
+  EXPECT_EQ(builtins, 1);
+  catalogue_.open_early("", {"x"});
+  EXPECT_EQ(builtins, 1);
+  catalogue_.open_early("runtime", {});
+  EXPECT_EQ(builtins, 2);
+}
+
+// WebGPU can't be told a device: the worker's environment leaves it no other.
+TEST_F(CatalogueTest, AWorkerSeesTheGraphicsProcessorThatItIsForAndNoOther) {
+  use_workers();
+  const sn_device first{sizeof(sn_device), SN_DEVICE_VULKAN, 0, "pci:0000:17:00.0", 0x10de, 0x20b5};
+  sn_device second = first;
+  second.ordinal = 1;
+  second.id = "pci:0000:ca:00.0";
+  ASSERT_TRUE(catalogue_.use("runtime", first, {}).ok());
+  ASSERT_TRUE(catalogue_.use("runtime", second, {{kWorkerEnvironment, "A=1"}}).ok());
+  ASSERT_TRUE(catalogue_.use("runtime", second, {{kWorkerEnvironment, "DRI_PRIME=1"}}).ok());
+  ASSERT_EQ(opened.size(), 3U);
+  EXPECT_THAT(opened[0][kWorkerEnvironment], HasSubstr("\nDRI_PRIME=pci-0000_17_00_0\n"));
+  EXPECT_THAT(opened[1][kWorkerEnvironment],
+              AllOf(StartsWith("A=1\n"), HasSubstr("\nDRI_PRIME=pci-0000_ca_00_0\n")));
+  EXPECT_EQ(opened[2][kWorkerEnvironment], "DRI_PRIME=1");
+  ASSERT_TRUE(catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}}).ok());
+  EXPECT_FALSE(opened[3].contains(kWorkerEnvironment));
 }
 
 TEST_F(CatalogueTest, WithoutWorkersAllRunsHere) {

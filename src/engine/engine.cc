@@ -82,6 +82,7 @@ base::Status read_info(EngineHandle& handle, std::string_view what) {
     if (info.formats[i] != nullptr) handle.formats.emplace_back(info.formats[i]);
   }
   handle.max_concurrency = std::max(1, info.max_concurrency);
+  handle.can_cancel = handle.api.cancel != nullptr && info.can_cancel != 0;
   return {};
 }
 
@@ -268,6 +269,8 @@ base::Result<std::unique_ptr<Engine>> Engine::open_library(const std::string& pa
 const std::string& Engine::name() const { return handle_->name; }
 const std::string& Engine::version() const { return handle_->version; }
 const std::vector<std::string>& Engine::formats() const { return handle_->formats; }
+
+bool Engine::can_cancel() const { return handle_->can_cancel; }
 
 bool Engine::accepts_format(std::string_view format) const {
   return std::any_of(handle_->formats.begin(), handle_->formats.end(),

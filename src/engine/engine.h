@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/stop.h"
 #include "tensor/artefact.h"
 #include "tensor/request.h"
 
@@ -57,8 +58,9 @@ class Session {
   // on this or another thread, with the outputs in the order asked for. Exceeding max_concurrency()
   // overlapping runs is the caller's error. Outputs whose shape is known beforehand (all
   // sizes declared, or named like a dimension of an input) lie in memory allocated here, the others
-  // in the engine's own memory until the last holder of the response lets go.
-  void run(const tensor::Request& request, tensor::Completion done);
+  // in the engine's own memory until the last holder of the response lets go. `stop`, where given,
+  // ends the run early; it outlives the run and every call of its own.
+  void run(const tensor::Request& request, tensor::Completion done, Stop* stop = nullptr);
 
   const Signature& signature() const;
   int max_concurrency() const;
@@ -103,6 +105,8 @@ class Engine {
   const std::string& version() const;
   const std::vector<std::string>& formats() const;
   bool accepts_format(std::string_view format) const;
+  // Whether it says that it ends runs early; those of others come to their end all the same.
+  bool can_cancel() const;
 
   base::Result<Verdict> can_run(const Artefact& artefact, const sn_device& device,
                                 const Options& options);

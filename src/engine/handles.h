@@ -27,6 +27,7 @@ struct EngineHandle {
   std::string version;
   std::vector<std::string> formats;
   int max_concurrency = 1;
+  bool can_cancel = false;
 };
 
 struct ModelHandle {

@@ -11,6 +11,8 @@ inline constexpr char kStrictDevice[] = "strict_device";
 // Where the engine runs: "in-process", "worker" (one for all models of that engine on that device)
 // or "own-worker" (one for this model alone). Empty = as the engine's kind suggests.
 inline constexpr char kIsolation[] = "isolation";
+// NAME=VALUE, separated by newlines, added to the environment of a worker.
+inline constexpr char kWorkerEnvironment[] = "worker.environment";
 // Limits of a worker, 0 or absent = none.
 inline constexpr char kWorkerMemory[] = "worker.memory_byte_size";
 inline constexpr char kWorkerLoadTimeout[] = "worker.load_timeout_ms";

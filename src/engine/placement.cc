@@ -120,7 +120,8 @@ class Placer {
     }
     if (input_.memory_budget != 0 && verdict.host_memory_bytes > input_.memory_budget) {
       return base::str_cat("it needs ", verdict.host_memory_bytes,
-                           " bytes of memory; models may take ", input_.memory_budget);
+                           " bytes of memory; models may take ", input_.memory_budget,
+                           " (--model-memory-budget)");
     }
     if (device.memory_free_bytes != 0 && verdict.device_memory_bytes > device.memory_free_bytes) {
       return base::str_cat("it needs ", verdict.device_memory_bytes,

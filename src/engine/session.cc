@@ -74,6 +74,7 @@ struct Run {
   sn_run run{};
   tensor::Timing::Point compute_start;
   std::atomic<bool> finished{false};
+  Stop* stop = nullptr;
   // Where an answer came that was not the final one.
   std::unique_ptr<base::Result<tensor::Response>> earlier;
 };
@@ -353,6 +354,15 @@ base::Result<tensor::Response> read_answer(const sn_response& response, const Ru
   return result;
 }
 
+// Nobody can stop the run any more. One that was stopped may have failed of it in any way.
+void end_stop(const Run& run, base::Result<tensor::Response>& result) {
+  if (run.stop == nullptr) return;
+  run.stop->end();
+  if (!result.ok() && run.stop->requested()) {
+    result = absl::CancelledError("the run was cancelled");
+  }
+}
+
 void on_response(void* ctx, const sn_response* given) {
   const auto compute_end = std::chrono::steady_clock::now();
   // Dropped at the end of this function when the response is the final one.
@@ -382,6 +392,7 @@ void on_response(void* ctx, const sn_response* given) {
     return;
   }
   if (run->finished.exchange(true)) return;
+  end_stop(*run, *result);
   run->self.reset();
   run->done(*std::move(result));
 }
@@ -442,7 +453,7 @@ base::Status Session::health() const {
       "': ", verdict.reason != nullptr ? verdict.reason : "it can't run the model now"));
 }
 
-void Session::run(const tensor::Request& request, tensor::Completion done) {
+void Session::run(const tensor::Request& request, tensor::Completion done, Stop* stop) {
   auto run = std::make_shared<Run>();
   run->model = impl_->model;
   run->id = request.id;
@@ -465,15 +476,26 @@ void Session::run(const tensor::Request& request, tensor::Completion done) {
   }
   run->run.on_response = &on_response;
   run->run.ctx = run.get();
-  run->done = std::move(done);
-  run->self = run;
   ErrorSlot error;
   const EngineHandle& engine = *impl_->model->engine;
+  run->done = std::move(done);
+  run->self = run;
+  run->stop = stop;
+  if (stop != nullptr) {
+    run->run.cancelled = stop->flag();
+    if (!stop->begin(engine.api.cancel, impl_->instance, &run->run)) {
+      run->self.reset();
+      return run->done(absl::CancelledError("the run was cancelled before it began"));
+    }
+  }
   run->compute_start = std::chrono::steady_clock::now();
   const int32_t code = engine.api.run(impl_->instance, &run->run, error.get());
   if (code == SN_OK || run->finished.exchange(true)) return;
+  base::Result<tensor::Response> failure =
+      error.check(code, base::str_cat("engine '", engine.name, "'"), "run");
+  end_stop(*run, failure);
   run->self.reset();
-  run->done(error.check(code, base::str_cat("engine '", engine.name, "'"), "run"));
+  run->done(std::move(failure));
 }
 
 }  // namespace supernova::engine

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/option_values.h"
+
 namespace supernova::model {
 namespace {
 
@@ -11,10 +13,8 @@ using inference::ModelInstanceGroup;
 base::Result<bool> may_fall_back(const inference::ModelConfig& proto) {
   const auto found = proto.parameters().find(kCpuFallbackParameter);
   if (found == proto.parameters().end()) return false;
-  const std::string& value = found->second.string_value();
-  if (value == "true" || value == "false") return value == "true";
-  return absl::InvalidArgumentError(base::str_cat("parameter '", kCpuFallbackParameter, "' is '",
-                                                  value, "'; write \"true\" or \"false\""));
+  return engine::parse_flag(base::str_cat("parameter ", kCpuFallbackParameter),
+                            found->second.string_value());
 }
 
 std::string group_name(const ModelInstanceGroup& group, std::string_view model, int index) {

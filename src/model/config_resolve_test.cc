@@ -216,7 +216,7 @@ TEST_F(ConfigResolveTest, AGpuIsNeverReplacedSilently) {
                          value, "' } }");
   };
   expect_refused(fallback("false"), "KIND_GPU");
-  expect_refused(fallback("yes"), "write \"true\" or \"false\"");
+  expect_refused(fallback("yes"), "allow_cpu_fallback is 'yes'; it must be 'true' or 'false'");
   const ModelConfig config = accept(fallback("true"));
   EXPECT_EQ(config.proto->instance_group(0).kind(), inference::ModelInstanceGroup::KIND_CPU);
   const std::string& group = config.proto->instance_group(0).name();

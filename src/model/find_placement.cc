@@ -11,13 +11,22 @@ namespace {
 
 using engine::Engine;
 
-bool is_any_format(const Engine& engine) { return engine.accepts_format("*"); }
+// An engine that may get the model. It is opened when it is asked: what is built in says beforehand
+// which formats it takes, so that one of another format stays closed.
+struct Contender {
+  std::string name;
+  std::vector<std::string> formats;
+  Engine* engine = nullptr;  // null = not opened yet
 
-// An engine that takes anything takes a file as it is only where it is named: the file would be
-// nothing to it otherwise.
-bool lists_format(const Engine& engine, std::string_view format) {
-  return !is_any_format(engine) && engine.accepts_format(format);
-}
+  bool lists(std::string_view format) const {
+    return std::find(formats.begin(), formats.end(), format) != formats.end();
+  }
+  bool takes_any() const { return lists("*"); }
+  bool takes(std::string_view format) const { return lists(format) || takes_any(); }
+  // An engine that takes anything takes a file as it is only where it is named: the file would be
+  // nothing to it otherwise.
+  bool takes_unnamed(std::string_view format) const { return lists(format) && !takes_any(); }
+};
 
 uint64_t byte_size(const std::string& path) {
   std::error_code error;
@@ -80,35 +89,70 @@ struct PlacementFinder::Search {
   const std::string& path;
   const tensor::Options& options;
   engine::PlacementInput input;
-  std::vector<Engine*> engines;
+  std::vector<Contender> contenders;
   std::vector<tensor::ImportedModel> models;  // of input.offers
   std::string source_format;
   std::set<std::string> asked;  // devices
 
-  base::Status open_engines();
+  base::Status open(Contender& contender) const;
+  base::Status find_contenders();
   base::Status make_offers();
+  void drop_contenders();
   void take_devices(device::Devices found);
   void ask(const std::vector<std::string>& ids);
   void ask(Engine& engine, size_t offer, const device::Device& device);
   engine::Placement place();
-  bool takes(const Engine& engine, const engine::Offer& offer) const;
+  bool takes(const Contender& contender, const engine::Offer& offer) const;
+  void reject(const std::string& engine, std::string_view why) {
+    input.rejections.push_back({engine, "", "", std::string(why)});
+  }
 };
 
-base::Status PlacementFinder::Search::open_engines() {
+base::Status PlacementFinder::Search::open(Contender& contender) const {
+  SN_ASSIGN(contender.engine, finder.catalogue_.find(contender.name));
+  contender.formats = contender.engine->formats();
+  return {};
+}
+
+base::Status PlacementFinder::Search::find_contenders() {
   input.engines = finder.catalogue_.names();
   if (!input.wishes.engine.empty()) {
-    SN_ASSIGN(engines.emplace_back(), finder.catalogue_.find(input.wishes.engine));
-    return {};
+    return open(contenders.emplace_back(Contender{input.wishes.engine, {}, nullptr}));
   }
   for (const std::string& name : input.engines) {
-    const auto engine = finder.catalogue_.find(name);
-    if (engine.ok()) {
-      engines.push_back(*engine);
-    } else {
-      input.rejections.push_back({name, "", "", std::string(base::message(engine.status()))});
+    Contender contender{name, {}, nullptr};
+    if (auto formats = finder.catalogue_.known_formats(name)) {
+      contender.formats = *std::move(formats);
+    } else if (const base::Status opened = open(contender); !opened.ok()) {
+      reject(name, base::message(opened));
+      continue;
     }
+    contenders.push_back(std::move(contender));
   }
   return {};
+}
+
+// Leaves those that have something to open, open.
+void PlacementFinder::Search::drop_contenders() {
+  const bool all_made = std::all_of(input.offers.begin(), input.offers.end(),
+                                    [](const engine::Offer& offer) { return offer.problem.ok(); });
+  std::erase_if(contenders, [&](Contender& contender) {
+    const bool takes_one =
+        std::any_of(input.offers.begin(), input.offers.end(),
+                    [&](const engine::Offer& offer) { return takes(contender, offer); });
+    if (!takes_one) {
+      // Where a form could not be made, that is the reason.
+      if (all_made) {
+        reject(contender.name, base::str_cat("it does not take artefacts of the format '",
+                                             input.offers.front().format, "'"));
+      }
+      return true;
+    }
+    if (contender.engine != nullptr) return false;
+    const base::Status opened = open(contender);
+    if (!opened.ok()) reject(contender.name, base::message(opened));
+    return !opened.ok();
+  });
 }
 
 base::Status PlacementFinder::Search::make_offers() {
@@ -117,17 +161,18 @@ base::Status PlacementFinder::Search::make_offers() {
     input.offers.push_back({model.artefact.format, is_source, std::move(problem)});
     models.push_back(std::move(model));
   };
-  if (named && is_any_format(*engines.front())) {
+  if (named && contenders.front().takes_any()) {
     // The engine reads files of its own; there is nothing to import.
-    offer({{engines.front()->name(), path, {}, ""}, {}, {}}, true, {});
+    offer({{contenders.front().name, path, {}, ""}, {}, {}}, true, {});
     return {};
   }
   const auto source = finder.provider_.identify(path);
   if (source.ok()) source_format = source->format;
-  const bool takes_source = source.ok() && source->format != tensor::kHubFormat &&
-                            std::any_of(engines.begin(), engines.end(), [&](const Engine* engine) {
-                              return lists_format(*engine, source->format);
-                            });
+  const bool takes_source =
+      source.ok() && source->format != tensor::kHubFormat &&
+      std::any_of(contenders.begin(), contenders.end(), [&](const Contender& contender) {
+        return contender.takes_unnamed(source->format);
+      });
   if (!named || !takes_source) {
     auto imported = finder.provider_.provide(path, options);
     if (imported.ok()) {
@@ -160,10 +205,10 @@ void PlacementFinder::Search::take_devices(device::Devices found) {
   input.devices = std::move(found);
 }
 
-bool PlacementFinder::Search::takes(const Engine& engine, const engine::Offer& offer) const {
+bool PlacementFinder::Search::takes(const Contender& contender, const engine::Offer& offer) const {
   if (!offer.problem.ok()) return false;
-  return offer.is_source && input.wishes.engine.empty() ? lists_format(engine, offer.format)
-                                                        : engine.accepts_format(offer.format);
+  return offer.is_source && input.wishes.engine.empty() ? contender.takes_unnamed(offer.format)
+                                                        : contender.takes(offer.format);
 }
 
 void PlacementFinder::Search::ask(Engine& engine, size_t offer, const device::Device& device) {
@@ -183,9 +228,9 @@ void PlacementFinder::Search::ask(const std::vector<std::string>& ids) {
     if (!asked.insert(id).second) continue;
     for (const device::Device& device : input.devices) {
       if (device.id != id) continue;
-      for (Engine* engine : engines) {
+      for (const Contender& contender : contenders) {
         for (size_t offer = 0; offer < input.offers.size(); ++offer) {
-          if (takes(*engine, input.offers[offer])) ask(*engine, offer, device);
+          if (takes(contender, input.offers[offer])) ask(*contender.engine, offer, device);
         }
       }
     }
@@ -219,23 +264,14 @@ base::Result<FoundPlacement> PlacementFinder::find(const std::string& path,
   Search search{*this, path, options, {}, {}, {}, "", {}};
   search.input.wishes = wishes;
   search.input.memory_budget = memory_budget;
-  SN_TRY(search.open_engines());
+  SN_TRY(search.find_contenders());
   if (engine::wants_cpu_only(wishes)) {
     search.take_devices({});
   } else {
     search.take_devices(*devices_.get());
   }
   SN_TRY(search.make_offers());
-  for (Engine* engine : search.engines) {
-    const bool takes_one = std::any_of(search.input.offers.begin(), search.input.offers.end(),
-                                       [&](const engine::Offer& offer) {
-                                         return !offer.problem.ok() || search.takes(*engine, offer);
-                                       });
-    if (takes_one) continue;
-    search.input.rejections.push_back({engine->name(), "", "",
-                                       base::str_cat("it does not take artefacts of the format '",
-                                                     search.input.offers.front().format, "'")});
-  }
+  search.drop_contenders();
   FoundPlacement found;
   found.placement = search.place();
   found.input = std::move(search.input);

@@ -2,12 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
-#include <optional>
 
 #include "base/log.h"
-#include "engine/option_names.h"
-#include "model/config_instances.h"
 #include "model/config_resolve.h"
 #include "model/warm_up.h"
 #include "model/warm_up_samples.h"
@@ -15,43 +11,11 @@
 
 namespace supernova::model {
 
-struct VersionOpener::Opened {
-  struct Open {
-    std::unique_ptr<engine::Session> session;
-    size_t place = 0;  // in report.instances
-  };
-  std::string owner;  // the model's name
-  tensor::Options options;
-  engine::Wishes wishes;
-  std::vector<std::string> warnings;
-  FoundPlacement found;
-  std::optional<engine::Artefact> prepared;  // what the engine opens faster
-  // The engine may be another process on another device, and the model opened in each.
-  std::map<std::shared_ptr<engine::Engine>, std::unique_ptr<engine::Model>> models;
-  std::vector<Open> sessions;  // the first of each place, then the others
-  PlacementReport report;
-  // A device that was chosen among several and is not as good as its engine said.
-  std::string disappoints;
-  engine::Verdict learned;
-};
-
 namespace {
 
 uint64_t memory_by_engine(const engine::Session& session) {
   const auto info = session.info();
   return info.ok() ? info->host_memory_bytes : 0;
-}
-
-// Parameters of the configuration are options of the importer and the engine; the command line's
-// count before them.
-tensor::Options merged_options(const ModelPlan& plan, const LoadOptions& options) {
-  tensor::Options merged = options.options;
-  if (plan.config) {
-    for (const auto& [key, value] : plan.config->parameters()) {
-      if (!key.starts_with("version_label.")) merged.emplace(key, value.string_value());
-    }
-  }
-  return merged;
 }
 
 ModelFacts facts_of(const ModelVersion& version, const ModelPlan& plan, const std::string& engine,
@@ -80,43 +44,6 @@ std::vector<GroupPlace> places_of(const PlacementReport& report) {
         {instance.group, instance.device, instance.cpu, instance.gpu, fallback_text(instance)});
   }
   return places;
-}
-
-PlacementReport report_of(const FoundPlacement& found) {
-  const engine::Placement& placement = found.placement;
-  PlacementReport report;
-  report.source_format = found.source_format;
-  report.rejected = placement.rejected;
-  report.warnings = placement.warnings;
-  report.failure = std::string(base::message(placement.status));
-  if (!placement.status.ok()) return report;
-  report.engine = placement.engine;
-  report.format = found.model().artefact.format;
-  report.reason = placement.reason;
-  report.operators = found.model().description.operators;
-  const auto gpus = engine::graphics_devices(found.input.devices);
-  for (const engine::PlacedInstance& placed : placement.instances) {
-    const device::Device& device = found.device(placed.device);
-    InstanceReport& instance = report.instances.emplace_back();
-    instance.group = placed.group;
-    instance.device = device.id;
-    instance.device_model = device.model;
-    instance.cpu = device.abi_kind == SN_DEVICE_CPU;
-    const auto gpu = std::find(gpus.begin(), gpus.end(), &device);
-    if (gpu != gpus.end()) instance.gpu = static_cast<int>(gpu - gpus.begin());
-    instance.limit = static_cast<size_t>(placed.count);
-    instance.expected = placed.verdict;
-    instance.expected.placement.clear();
-  }
-  return report;
-}
-
-base::Result<bool> is_strict(const tensor::Options& options) {
-  const auto option = options.find(engine::kStrictDevice);
-  if (option == options.end() || option->second == "false") return false;
-  if (option->second == "true") return true;
-  return absl::InvalidArgumentError(base::str_cat("option ", engine::kStrictDevice, " is '",
-                                                  option->second, "'; it is 'true' or 'false'"));
 }
 
 base::Status try_first_run(const ModelVersion& version, engine::Session& session) {
@@ -188,170 +115,9 @@ void prove_batching(const ModelVersion& version, const tensor::ModelDescription&
 
 }  // namespace
 
-// What is wished for: on the command line, or in the configuration. Its `backend` or `platform` may
-// name an engine; one that is none here may say which framework the model came from:
-// resolve_config() knows.
-base::Result<engine::Wishes> VersionOpener::wishes_of(const ModelVersion& version,
-                                                      const ModelPlan& plan,
-                                                      const LoadOptions& options,
-                                                      const tensor::Options& merged) const {
-  engine::Wishes wishes;
-  wishes.engine = options.engine;
-  wishes.device = options.device;
-  const auto device = merged.find(engine::kDevice);
-  if (wishes.device.empty() && device != merged.end()) wishes.device = device->second;
-  SN_ASSIGN(wishes.strict, is_strict(merged));
-  if (!plan.config) return wishes;
-  const auto groups = wished_instances(*plan.config, version.name());
-  if (!groups.ok()) {
-    return base::annotate(groups.status(),
-                          base::str_cat("configuration of model '", version.name(), "'"));
-  }
-  wishes.groups = *groups;
-  if (!wishes.engine.empty()) return wishes;
-  const std::string& platform = plan.config->platform();
-  const std::string& backend = plan.config->backend();
-  const std::string name = backend.empty() ? platform.substr(0, platform.rfind('_')) : backend;
-  const auto names = catalogue_.names();
-  if (std::find(names.begin(), names.end(), name) != names.end()) wishes.engine = name;
-  return wishes;
-}
-
-base::Status VersionOpener::find_place(const ModelVersion& version, const ModelPlan& plan,
-                                       const LoadOptions& options, Opened& opened) const {
-  SN_ASSIGN(opened.wishes, wishes_of(version, plan, options, opened.options));
-  SN_ASSIGN(opened.found,
-            finder_.find(version.path(), opened.wishes, opened.options, options.memory_budget));
-  SN_TRY(take_place(plan, opened));
-  base::Status status = open_places(version, opened);
-  while (!status.ok() && !opened.disappoints.empty()) {
-    SN_LOG(Info, "model '{}': {}; looking for another device", version.name(),
-           base::message(status));
-    opened.found.learn(std::exchange(opened.disappoints, {}), std::move(opened.learned));
-    opened.sessions.clear();
-    opened.models.clear();
-    SN_TRY(take_place(plan, opened));
-    status = open_places(version, opened);
-  }
-  return status;
-}
-
-// What was decided, in the report and for the engine.
-base::Status VersionOpener::take_place(const ModelPlan& plan, Opened& opened) const {
-  opened.report = report_of(opened.found);
-  SN_TRY(opened.found.placement.status);
-  const device::Device& first = opened.found.device(opened.report.instances.front().device);
-  SN_ASSIGN(const engine::Isolation isolation,
-            catalogue_.isolation(opened.report.engine, device::to_abi(first), opened.options));
-  opened.report.isolation = engine::isolation_name(isolation);
-  opened.warnings = plan.warnings;
-  opened.warnings.insert(opened.warnings.end(), opened.report.warnings.begin(),
-                         opened.report.warnings.end());
-  // What the model is meant for, before the instances: an engine may spare itself the CPU's.
-  opened.options.erase(engine::kDevice);
-  for (const InstanceReport& instance : opened.report.instances) {
-    if (!instance.cpu) opened.options.emplace(engine::kDevice, instance.device);
-  }
-  opened.prepared.reset();
-  // What is prepared is prepared for the CPU.
-  if (opened.options.contains(engine::kDevice)) return {};
-  opened.prepared = provider_.prepare(opened.found.model(), opened.report.engine, opened.options);
-  return {};
-}
-
-// The engine as it is to run on that device.
-base::Result<std::shared_ptr<engine::Engine>> VersionOpener::engine_for(
-    const device::Device& device, const Opened& opened) const {
-  return catalogue_.use(opened.report.engine, device::to_abi(device), opened.options, opened.owner);
-}
-
-base::Result<std::unique_ptr<engine::Model>> VersionOpener::open_model(engine::Engine& engine,
-                                                                       const Opened& opened) {
-  if (opened.prepared) {
-    auto model = engine.open_model(*opened.prepared, opened.options);
-    if (model.ok()) return model;
-    SN_LOG(Warning, "model file '{}': what was prepared of it can't be opened: {}",
-           opened.found.model().description.file, base::message(model.status()));
-  }
-  return engine.open_model(opened.found.model().artefact, opened.options);
-}
-
-base::Status VersionOpener::open_session(Opened& opened, size_t place) const {
-  InstanceReport& instance = opened.report.instances[place];
-  const device::Device& device = opened.found.device(instance.device);
-  const auto open = [&]() -> base::Status {
-    SN_ASSIGN(const auto engine, engine_for(device, opened));
-    opened.report.engine_version = engine->version();
-    std::unique_ptr<engine::Model>& model = opened.models[engine];
-    if (model == nullptr) {
-      SN_ASSIGN(model, open_model(*engine, opened));
-    }
-    SN_ASSIGN(auto session, model->open_session(device::to_abi(device), opened.options));
-    opened.sessions.push_back({std::move(session), place});
-    ++instance.sessions;
-    return {};
-  };
-  // Threads that an engine starts inherit the priority of the thread that opens it, for ever.
-  if (!opened.options.contains("intra_op_threads")) return open();
-  base::Status status;
-  steward_.run([&] { status = open(); });
-  return status;
-}
-
-// Opens the first session of a place. What does not run on the device asked for is never passed
-// over.
-base::Status VersionOpener::open_place(const ModelVersion& version, Opened& opened,
-                                       size_t place) const {
-  SN_TRY(open_session(opened, place));
-  InstanceReport& instance = opened.report.instances[place];
-  auto info = opened.sessions.back().session->info();
-  if (!info.ok()) {
-    SN_LOG(Warning, "model '{}': engine '{}' does not say what it uses: {}", version.name(),
-           opened.report.engine, base::message(info.status()));
-    return {};
-  }
-  instance.opened = *std::move(info);
-  const device::Device& device = opened.found.device(instance.device);
-  instance.fallback = engine::fallen_back(instance.opened, device.abi_kind);
-  instance.operators = count_nodes(instance.opened.placement);
-  instance.partly = !instance.fallback.empty() || instance.opened.compatibility != SN_CAN_RUN;
-  if (!instance.partly) return {};
-  const std::string what = fallback_text(instance);
-  if (opened.found.placement.instances[place].chosen) return absl::FailedPreconditionError(what);
-  if (opened.wishes.strict) {
-    return absl::FailedPreconditionError(
-        base::str_cat(engine::kStrictDevice, ": ", what, "; choose another device or engine, or ",
-                      "leave ", engine::kStrictDevice, " out to accept it"));
-  }
-  opened.warnings.push_back(what);
-  opened.report.warnings.push_back(what);
-  return {};
-}
-
-base::Status VersionOpener::open_places(const ModelVersion& version, Opened& opened) const {
-  for (size_t place = 0; place < opened.report.instances.size(); ++place) {
-    const base::Status status = open_place(version, opened, place);
-    if (status.ok()) continue;
-    const engine::PlacedInstance& placed = opened.found.placement.instances[place];
-    if (placed.chosen) {
-      opened.disappoints = placed.device;
-      opened.learned = opened.report.instances[place].opened;
-      if (opened.report.instances[place].partly) {
-        opened.learned.compatibility = SN_CAN_RUN_PARTLY;
-      } else {
-        opened.learned = {};
-        opened.learned.compatibility = SN_CAN_NOT_RUN;
-        opened.learned.reason = std::string(base::message(status));
-      }
-    }
-    return status;
-  }
-  return {};
-}
-
 // Runs each place's first session once on zeros, and where devices are compared twice: the second
 // run shows what a run takes.
-base::Status VersionOpener::first_runs(const ModelVersion& version, Opened& opened) const {
+base::Status VersionOpener::first_runs(const ModelVersion& version, OpenSessions& opened) const {
   using Time = std::chrono::steady_clock;
   const auto since = [](Time::time_point started) {
     return static_cast<uint64_t>(std::chrono::nanoseconds(Time::now() - started).count());
@@ -365,15 +131,14 @@ base::Status VersionOpener::first_runs(const ModelVersion& version, Opened& open
     if (engine::wants_cpu_only(opened.wishes)) continue;
     const auto again = Time::now();
     if (!warm_up(session).ok()) continue;
-    measured_.note(version.path(), opened.report.engine, opened.report.format, instance.device,
-                   since(again));
+    sessions_.note_run(opened, place, since(again));
   }
   return {};
 }
 
 base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
                                  const LoadOptions& options) const {
-  Opened opened;
+  OpenSessions opened;
   const base::Status status = open(version, plan, options, opened);
   if (status.ok()) return status;  // it has its report
   if (opened.report.failure.empty()) opened.report.failure = std::string(base::message(status));
@@ -382,12 +147,9 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
 }
 
 base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
-                                 const LoadOptions& options, Opened& opened) const {
+                                 const LoadOptions& options, OpenSessions& opened) const {
   const LoadMeter meter;
-  opened.owner = version.name();
-  opened.options = merged_options(plan, options);
-  opened.warnings = plan.warnings;
-  SN_TRY(find_place(version, plan, options, opened));
+  SN_TRY(sessions_.open(version.name(), version.path(), plan, options, opened));
   engine::Session& session = *opened.sessions.front().session;
   tensor::ModelDescription& description = opened.found.model().description;
   ModelFacts model_facts =
@@ -418,21 +180,23 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
 }
 
 // Most engines allow many runs at once in one session.
-base::Status VersionOpener::open_more(Opened& opened, size_t concurrency) const {
+base::Status VersionOpener::open_more(OpenSessions& opened, size_t concurrency) const {
   const size_t places = opened.report.instances.size();
   for (size_t place = 0; place < places; ++place) {
     const InstanceReport& instance = opened.report.instances[place];
     const engine::Session& session = *opened.sessions[place].session;
     const auto overlap = static_cast<size_t>(std::max(session.max_concurrency(), 1));
     const size_t wanted = instance.limit > 0 ? instance.limit : concurrency / places;
-    while (instance.sessions * overlap < wanted) SN_TRY(open_session(opened, place));
+    while (instance.sessions * overlap < wanted) {
+      SN_TRY(sessions_.open_session(opened, place));
+    }
   }
   return {};
 }
 
 void VersionOpener::finish(ModelVersion& version, ModelConfig config,
                            const schedule::SchedulerOptions& queue, const LoadMeter& meter,
-                           Opened& opened) const {
+                           OpenSessions& opened) const {
   const uint64_t engine_bytes = memory_by_engine(*opened.sessions.front().session);
   std::stable_sort(opened.sessions.begin(), opened.sessions.end(),
                    [](const auto& a, const auto& b) { return a.place < b.place; });

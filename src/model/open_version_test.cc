@@ -31,6 +31,7 @@ struct World {
   bool gpu_fails_to_open = false;
   bool cpu_gone = false;  // runs answer that the device is lost
   int gpu_gone = -1;
+  int others = 0;                     // that were opened
   std::vector<std::string> opened;    // "engine format path"
   std::vector<std::string> sessions;  // "kind:ordinal id"
 };
@@ -180,6 +181,20 @@ const sn_engine_api* lite_entry(uint32_t) {
   return &api;
 }
 
+// An engine for files of a kind that is not here.
+const sn_engine_api* other_entry(uint32_t) {
+  static const sn_engine_api api = [] {
+    sn_engine_api table = common_table();
+    table.engine_open = [](const sn_host*, const sn_options*, sn_engine** out,
+                           sn_error*) -> int32_t {
+      ++world.others;
+      return *out = testing_support::fake_handle<sn_engine>(), SN_OK;
+    };
+    return table;
+  }();
+  return &api;
+}
+
 class LiteImporter final : public tensor::ArtefactProvider {
  public:
   bool recognises(const std::string&) const override { return true; }
@@ -322,6 +337,16 @@ TEST_F(OpenVersionTest, AnEngineThatIsNamedGetsTheFileAsItIs) {
   EXPECT_THAT(report().failure, HasSubstr("no engine 'another'"));
 }
 
+TEST_F(OpenVersionTest, AnEngineForOtherFormatsStaysClosed) {
+  catalogue_.add_builtin("other", &other_entry, {"other"});
+  ASSERT_TRUE(open().ok());
+  EXPECT_EQ(world.others, 0);
+  EXPECT_EQ(rejected("other", ""), "it does not take artefacts of the format 'onnx'");
+  options_.engine = "other";
+  open().IgnoreError();
+  EXPECT_EQ(world.others, 1);
+}
+
 TEST_F(OpenVersionTest, WhatCantBeImportedMayStillRunAsItIs) {
   provider_.fails = true;
   ASSERT_TRUE(open().ok());
@@ -364,7 +389,7 @@ TEST_F(OpenVersionTest, StrictRefusesAFallbackWheneverItShows) {
   world.gpu_runs_all = true;
   EXPECT_TRUE(open().ok());
   options_.options["strict_device"] = "maybe";
-  EXPECT_THAT(failure(), HasSubstr("it is 'true' or 'false'"));
+  EXPECT_THAT(failure(), HasSubstr("it must be 'true' or 'false'"));
 }
 
 TEST_F(OpenVersionTest, ADeviceThatIsNamedIsUsedOrTheReasonGiven) {

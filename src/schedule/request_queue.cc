@@ -47,6 +47,13 @@ base::Status check_alive(const tensor::Request& request, Clock::Point now) {
   return {};
 }
 
+base::Status end_of_run(const tensor::Request& request, Clock::Point now) {
+  if (request.deadline && *request.deadline <= now) {
+    return absl::DeadlineExceededError("Request timeout expired");
+  }
+  return absl::CancelledError("the request was cancelled while it ran");
+}
+
 base::Status death_of(const Item& item, Clock::Point now) {
   base::Status status = check_alive(item.request, now);
   // The time that the configuration gives it in the queue.

@@ -13,6 +13,14 @@
 
 namespace supernova::schedule {
 
+// Told when a request is cancelled that is being run.
+class RunWatcher final : public tensor::Cancellation::Watcher {
+ public:
+  void on_cancel() override { tell(run); }
+  void (*tell)(void* run) = nullptr;
+  void* run = nullptr;
+};
+
 struct Item {
   tensor::Request request;
   tensor::Completion done;
@@ -25,6 +33,7 @@ struct Item {
   // Set by the queue.
   size_t level = 0;
   Clock::Point queue_timeout = Clock::kNever;
+  RunWatcher watcher;
 };
 // Nodes are made and freed outside the lock that guards a queue, and only moved within it.
 using Items = std::list<Item>;
@@ -70,6 +79,8 @@ class RequestQueue {
 
 // Why a request need not be run: cancelled, or its deadline is over. OK = it counts.
 base::Status check_alive(const tensor::Request& request, Clock::Point now);
+// What the client of a request is told whose run was ended early.
+base::Status end_of_run(const tensor::Request& request, Clock::Point now);
 // What the client of a dead item is told.
 base::Status death_of(const Item& item, Clock::Point now);
 

@@ -3,6 +3,10 @@
 // thread of the pool, where they may be joined into batches. Thread-safe. Completions are called
 // without a lock held, on whatever thread the answer is found.
 //
+// A run that nobody waits for any more, because all of its requests are cancelled or past their
+// deadlines, is asked to end early, and they are answered CANCELLED or DEADLINE_EXCEEDED. One that
+// has the answer all the same by then is answered with it.
+//
 // A session whose run answers UNAVAILABLE has lost its device: its requests go to the model's other
 // sessions, if there are any, each request once. From then on it is tried with one request every
 // few seconds, and serves again when that is answered.
@@ -34,6 +38,7 @@ class Scheduler {
     uint64_t runs_here = 0;  // of them on the threads that brought the requests
     uint64_t batches = 0;    // of them of more than one request
     uint64_t moved = 0;      // requests that went to another session, theirs having lost its device
+    uint64_t stopped = 0;    // runs that were asked to end early
     bool cheap = false;      // runs may happen where they are asked for
   };
   struct InstanceFigures {
@@ -57,7 +62,8 @@ class Scheduler {
 
   // UNAVAILABLE when the queue is full or stopped, or the time that the configuration gives the
   // request in the queue is over; CANCELLED or DEADLINE_EXCEEDED when it no longer counts by the
-  // time its turn comes. At most one request is run within the call, and none within a completion.
+  // time its turn comes, or its run was ended early. At most one request is run within the call,
+  // and none within a completion.
   void enqueue(tensor::Request request, tensor::Completion done);
 
   const engine::Session& session() const;  // the first

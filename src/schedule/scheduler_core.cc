@@ -255,6 +255,9 @@ Scheduler::Core::Batch* Scheduler::Core::start(Items items, bool here) {
   ++figures_.runs;
   if (here) ++figures_.runs_here;
   if (batch->items.size() > 1) ++figures_.batches;
+  link(*batch);
+  // What runs here has ended before anybody could look, as a rule (run()).
+  if (!here) arm(batch->unwanted_from);
   return batch;
 }
 
@@ -283,16 +286,19 @@ void Scheduler::Core::arm(Clock::Point when) {
 
 void Scheduler::Core::wake() {
   Items dead;
+  Batches unwanted;
   bool submit = false;
   {
     std::lock_guard lock(mutex_);
-    armed_ = Clock::kNever;
-    queue_.expire(clock_.now(), dead);
-    arm(queue_.earliest());
+    const auto now = clock_.now();
+    if (armed_ <= now) armed_ = Clock::kNever;
+    queue_.expire(now, dead);
+    arm(std::min(queue_.earliest(), take_unwanted(now, unwanted)));
     if (!dead.empty()) ++burying_;
     submit = ask_turn();
   }
   bury(dead);
+  stop_runs(unwanted);
   if (submit) pool_.submit(shared_from_this());
 }
 
@@ -357,17 +363,25 @@ void Scheduler::Core::run(Batch* batch) {
   };
   batch->started =
       batch->here && batch->items.size() == 1 ? batch->items.front().queued : clock_.now();
+  watch(*batch);
+  const Clock::Point unwanted_from = batch->unwanted_from;
   if (batch->items.size() == 1) {
-    session.run(batch->items.front().request, std::move(done));
+    session.run(batch->items.front().request, std::move(done), &batch->stop);
   } else {
     std::vector<const tensor::Request*> requests;
     for (const Item& item : batch->items) requests.push_back(&item.request);
     auto joined = join(requests, join_memory_);
     if (joined.ok()) {
-      session.run(*joined, std::move(done));
+      if (unwanted_from != Clock::kNever) joined->deadline = unwanted_from;
+      session.run(*joined, std::move(done), &batch->stop);
     } else {
       done(joined.status());
     }
+  }
+  if (batch->here && unwanted_from != Clock::kNever && batch->open_ends.load() > 1) {
+    // It goes on elsewhere.
+    std::lock_guard lock(mutex_);
+    arm(unwanted_from);
   }
   end(batch, End::kCall);
 }
@@ -375,6 +389,7 @@ void Scheduler::Core::run(Batch* batch) {
 // The answer of a run, on whatever thread.
 void Scheduler::Core::finish(Batch* batch, base::Result<tensor::Response> result) {
   const Frame frame(this);
+  unwatch(*batch);
   batch->took = result.ok() ? result->timing.compute_end - result->timing.compute_start
                             : clock_.now() - batch->started;
   if (move_elsewhere(*batch, result)) {
@@ -382,7 +397,12 @@ void Scheduler::Core::finish(Batch* batch, base::Result<tensor::Response> result
     return end(batch, End::kAnswer);
   }
   if (batch->items.size() == 1 && !options_.batching.preserve_ordering) {
-    if (result.ok()) complete(*batch, batch->items.front(), 0, *result);
+    Item& item = batch->items.front();
+    if (result.ok()) {
+      complete(*batch, item, 0, *result);
+    } else {
+      result = failure_of(*batch, item, result.status());
+    }
     Items items = std::move(batch->items);
     items.front().done(std::move(result));
     items.clear();  // before the run ends: it may be what keeps the model's version
@@ -469,7 +489,7 @@ Scheduler::Core::Results Scheduler::Core::results_of(Batch& batch,
   size_t index = 0;
   for (Item& item : batch.items) {
     if (!result.ok()) {
-      results.push_back(result.status());
+      results.push_back(failure_of(batch, item, result.status()));
       continue;
     }
     tensor::Response response;
@@ -527,19 +547,22 @@ void Scheduler::Core::deliver(uint64_t sequence, Answer answer) {
   delivering_ = false;
 }
 
-// One of the two ends of a run; the second makes room for the next. The thread of `kCall` owns this
-// core and asks for the next turn itself.
+// One of the ends of a run, of which there are two, and one more while it is being stopped; the
+// last makes room for the next. The thread of `kCall` owns this core and asks for the next turn
+// itself.
 void Scheduler::Core::end(Batch* ended, End which) {
   if (ended->open_ends.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   const std::unique_ptr<Batch> batch(ended);
   std::shared_ptr<Core> self = std::move(batch->core);
   std::unique_lock lock(mutex_);
-  cost_.add(batch->took, batch->here);
+  unlink(*batch);
+  // How long one took that was stopped says nothing.
+  if (!batch->stop.requested()) cost_.add(batch->took, batch->here);
   ++instances_[batch->instance].free;
   ++free_;
   --running_;
   if (is_idle()) idle_.notify_all();
-  const bool submit = which == End::kAnswer && ask_turn();
+  const bool submit = which != End::kCall && ask_turn();
   if (!submit && (which == End::kCall || !abandoned_)) {
     // Somebody else owns this core until this lock is open: it must not end here, on a thread that
     // may be the engine's.

@@ -61,14 +61,23 @@ class Scheduler::Core final : public WorkSource,
     Clock::Point started{};
     std::chrono::nanoseconds took{0};
     std::atomic<int> open_ends{2};
+    // By which it is ended early, and from when on: then nobody wants its answer any more, since
+    // each of its requests is cancelled or past its deadline. Only ever comes nearer.
+    engine::Stop stop;
+    std::atomic<Clock::Point> unwanted_from{Clock::kNever};
+    // With the lock held: those that have not ended.
+    Batch* previous = nullptr;
+    Batch* next = nullptr;
+    bool stopped = false;
   };
+  using Batches = absl::InlinedVector<Batch*, 4>;
   using Results = absl::InlinedVector<base::Result<tensor::Response>, 1>;
   struct Answer {
     Items items;
     Results results;
   };
   class Frame;
-  enum class End { kCall, kAnswer };
+  enum class End { kCall, kAnswer, kStop };
 
   bool answer_from_cache(Item& item);
   // With the lock held.
@@ -91,6 +100,15 @@ class Scheduler::Core final : public WorkSource,
   void complete(const Batch& batch, Item& item, size_t index, tensor::Response& response);
   void deliver(uint64_t sequence, Answer answer);
   void end(Batch* batch, End which);
+  // Runs that nobody waits for any more (stop_runs.cc).
+  void watch(Batch& batch);
+  void unwatch(Batch& batch);
+  static void request_cancelled(Batch& batch);
+  Clock::Point take_unwanted(Clock::Point now, Batches& unwanted);
+  void stop_runs(const Batches& unwanted);
+  base::Status failure_of(const Batch& batch, const Item& item, const base::Status& status) const;
+  void link(Batch& batch);
+  void unlink(Batch& batch);
 
   const SchedulerOptions options_;
   WorkerPool& pool_;
@@ -106,7 +124,8 @@ class Scheduler::Core final : public WorkSource,
   RunCost cost_;
   size_t free_ = 0;              // runs that may start now, as far as sessions have their devices
   std::atomic<size_t> lost_{0};  // of instances_; changed with the lock held
-  size_t running_ = 0;           // batches that have not ended
+  Batch* batches_ = nullptr;     // that have not ended, the latest first
+  size_t running_ = 0;           // how many those are
   size_t burying_ = 0;           // threads that answer requests which were not run
   bool turn_asked_ = false;
   bool waits_for_thread_ = false;  // a request that may run where it came from found none free

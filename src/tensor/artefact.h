@@ -1,8 +1,11 @@
 // What an engine opens: a model in a form that engines read, and what the importer knows of it.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +26,24 @@ struct Artefact {
   std::string path;    // the file; with `bytes`, the folder that relative references start from
   Buffer bytes;        // empty = the engine reads `path`
   std::string digest;  // content digest, "" = not computed
+  // Where the weights are not in `bytes` but in a file of `path` that these refer to: that part of
+  // the file, mapped. The file stays as long as somebody holds this.
+  Buffer weights;
+};
+
+// The weights of an imported model that are not in its bytes, as of one that is larger than an ONNX
+// file can be. Until they are kept somewhere, the bytes call their file kWeightsPlace, and count
+// offsets in it from kWeightsBase: whoever keeps them puts a name of as many letters there.
+inline constexpr std::string_view kWeightsPlace =
+    "weights-of-this-model-before-they-have-a-place-in-the-cache-of-artefac";
+inline constexpr uint64_t kWeightsBase = uint64_t{1} << 16U;
+
+struct Weights {
+  using Sink = std::function<base::Status(std::span<const std::byte>)>;
+  uint64_t byte_size = 0;  // 0 = there are none
+  // Hands all of it over in order, piece by piece, until the sink fails. What has to be made is
+  // made for that moment: the whole is never in memory.
+  std::function<base::Status(const Sink&)> write;
 };
 
 // What `inspect` shows and metadata carries; filled by the importer of the source format.
@@ -40,6 +61,7 @@ struct ModelDescription {
 
 struct ImportedModel {
   Artefact artefact;
+  Weights weights;  // not kept yet
   ModelDescription description;
   // Every file that the artefact was made from or refers to; empty = the importer doesn't say, so
   // that any file beside the model may count.

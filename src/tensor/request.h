@@ -4,7 +4,6 @@
 
 #include <absl/functional/any_invocable.h>
 
-#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -14,23 +13,13 @@
 #include <vector>
 
 #include "base/status.h"
+#include "tensor/cancellation.h"
 #include "tensor/tensor.h"
 
 namespace supernova::tensor {
 
 using Parameter = std::variant<bool, int64_t, uint64_t, double, std::string>;
 using Parameters = std::map<std::string, Parameter, std::less<>>;
-
-// Set by whoever no longer wants the answer (client gone); read by every stage before it does work.
-// Safe from any thread.
-class Cancellation {
- public:
-  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<bool> cancelled_{false};
-};
 
 // An output that is wanted, and how.
 struct RequestedOutput {

@@ -75,6 +75,18 @@ def initializer(name, shape, raw):
             _bytes(8, name) + _bytes(9, raw))
 
 
+def external_initializer(name, shape, location, offset):
+    """The same with its content in another file; returns it and where the next may begin."""
+    size = 4
+    for d in shape:
+        size *= d
+    entries = {"location": location, "offset": str(offset), "length": str(size)}
+    return (b"".join(_number(1, d) for d in shape) + _number(2, ELEMENT_TYPE["FP32"]) +
+            _bytes(8, name) +
+            b"".join(_bytes(13, _bytes(1, k) + _bytes(2, v)) for k, v in entries.items()) +
+            _number(14, 1), (offset + size + 4095) // 4096 * 4096)
+
+
 def sum_difference(datatype="FP32", shape=(2, 3), extra_weights=0):
     """INPUT0, INPUT1 -> SUM, DIFFERENCE; with `extra_weights` also WIDE, a product with a constant
     of about that many bytes."""

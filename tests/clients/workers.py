@@ -63,9 +63,10 @@ class Client:
         answer = self.connection.getresponse()
         return answer.status, answer.read()
 
-    def infer(self, model, values):
+    def infer(self, model, values, parameters=None):
         """Status and OUTPUT0, or status and the error's text."""
         head = json.dumps({
+            "parameters": parameters or {},
             "inputs": [{"name": "INPUT0", "datatype": "FP32", "shape": [len(values)],
                         "parameters": {"binary_data_size": 4 * len(values)}}],
             "outputs": [{"name": "OUTPUT0", "parameters": {"binary_data": True}}]}).encode()

@@ -406,6 +406,14 @@ TEST_P(OnnxProviders, WithoutNvidiasLibrariesCudaIsRefusedAndTheCpuServes) {
   EXPECT_TRUE(run(*it->session, {floats("x", {1}, {1})}).ok());
 }
 
+TEST_P(OnnxProviders, StrictIsTrueOrFalseOrAMistake) {
+  for (const sn_device& device : {cpu(), test_npu()}) {
+    EXPECT_THAT(refusal(device, whole_model(), with_plugin({{"strict_device", "yes"}}),
+                        absl::StatusCode::kInvalidArgument),
+                HasSubstr("strict_device is 'yes'; it must be 'true' or 'false'"));
+  }
+}
+
 TEST_P(OnnxProviders, ThePlacementOnTheCpuIsToldToWhoAsks) {
   const auto quiet = open_on(cpu(), mixed_model(), {});
   ASSERT_TRUE(quiet.ok()) << quiet.status();

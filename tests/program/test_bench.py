@@ -119,8 +119,17 @@ class BenchAlone(Folder):
             self.assertEqual(result.returncode, 0, result.stderr)
             report = json.loads(result.stdout)
             self.assertEqual(report["protocol"], "in-process")
+            self.assertEqual(report["place"], "onnxruntime on cpu")
             self.assertEqual(len(report["runs"]), 2)
             self.assertGreater(report["runs"][1]["requests"], 0)
+
+    def test_it_is_placed_as_a_server_places_it(self):
+        model = self.write("m.onnx", onnx_writer.sum_difference())
+        self.assert_error(supernova("bench", model, "--device", "vulkan:99"), "no device 'vulkan:99'")
+        self.assert_error(supernova("bench", model, "--option", "strict_device=yes"),
+                          "strict_device is 'yes'")
+        result = supernova("bench", model, "--engine-isolation", "worker", *QUICK, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_nobody_listens(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,8 +1,12 @@
 """supernova conformance: the suite's table, its report, and wrong use."""
 
 import json
+import os
+import unittest
 
 from test_cli import Folder, supernova
+
+DO_NOTHING = os.environ.get("SUPERNOVA_DO_NOTHING", "")
 
 SUITE = ("conformance", "--engine", "onnxruntime")
 
@@ -26,6 +30,21 @@ class Conformance(Folder):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual({case["outcome"] for case in json.loads(result.stdout)["cases"]},
                          {"passed"})
+
+    def test_runs_that_are_cancelled(self):
+        result = supernova(*SUITE, "--filter", "cancel/", "--json")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertEqual([case["outcome"] for case in json.loads(result.stdout)["cases"]],
+                         ["passed", "passed"])
+
+    @unittest.skipUnless(os.path.exists(DO_NOTHING), "the engine library is not built")
+    def test_an_engine_that_can_not_cancel_is_not_said_to(self):
+        result = supernova("conformance", "--engine-library", DO_NOTHING, "--engine", "do_nothing",
+                           "--json")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        cases = [case for case in json.loads(result.stdout)["cases"] if case["group"] == "cancel"]
+        self.assertEqual([case["outcome"] for case in cases], ["skipped", "skipped"])
+        self.assertIn("not supported", cases[0]["detail"])
 
     def test_wrong_use(self):
         self.assert_error(supernova("conformance"), "--engine")

@@ -7,8 +7,10 @@ import tempfile
 import time
 import unittest
 import urllib.request
+from unittest import mock
 
 import onnx_writer
+import workers
 from server import Server
 
 RUNTIME = "libonnxruntime"
@@ -87,6 +89,21 @@ class Start(unittest.TestCase):
             self.assertEqual(self.infer(server), [1, 2, 3])
             self.wait_for_code_to_leave(server)
             self.assertEqual(self.infer(server), [1, 2, 3])
+
+    def test_an_engine_for_other_formats_is_not_loaded(self):
+        # A library in TensorFlow Lite's place, which stays mapped once somebody has opened it.
+        library = os.path.realpath(workers.engine())
+        if not os.path.exists(library):
+            self.skipTest(f"the engine library {library} is not built")
+        variables = mock.patch.dict(os.environ, {"SUPERNOVA_TFLITE_LIBRARY": library})
+        for flags in ([], ["--engine-isolation", "tflite=worker"]):
+            with self.subTest(flags), variables, Server([self.model], flags) as server:
+                self.assertEqual(self.infer(server), [1, 2, 3])
+                paths = {path for path, _, _ in mappings(server.process)}
+                self.assertTrue(any(RUNTIME in path for path in paths))
+                self.assertNotIn(library, paths)
+                self.assertFalse([path for path in paths if "tensorflowlite" in path])
+                self.assertEqual(workers.children(server.process.pid), [])
 
     def test_exporters_of_traces_are_not_loaded_unasked(self):
         with Server([self.model]) as server:

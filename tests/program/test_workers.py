@@ -2,6 +2,7 @@
 one model, never a neighbour or the server."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -303,6 +304,22 @@ class Runs(WorkerCase):
         self.assert_right(client, "bad")
         self.assert_right(client, "good")
 
+    def test_a_request_is_answered_at_its_deadline_whatever_the_engine_does(self):
+        server, client = self.serve_values()
+        in_100_ms = {"timeout": 100_000}
+        status, answer = client.infer("bad", [workers.fault("hang"), 1.0], in_100_ms)
+        self.assertEqual(status, 503, answer)
+        self.assertIn("deadline", answer.lower())
+        # The worker goes on with it, and with others.
+        self.assert_right(client, "bad")
+        self.assert_right(client, "good")
+        self.assertEqual(workers.metric(server, "supernova_worker_ends_total"), 0)
+        # Its model can be unloaded nevertheless.
+        workers.set_words(self.folder, "bad", "none")
+        self.assertEqual(client.load("bad"), (200, ""))
+        self.assert_right(client, "bad")
+        self.assert_right(client, "good")
+
     def test_limits_of_one_model(self):
         self.add("good")
         self.add("large", "hold_mib=300", parameters={
@@ -318,6 +335,40 @@ class Runs(WorkerCase):
         workers.set_words(self.folder, "large", "hold_mib=20")
         self.assertEqual(client.load("large"), (200, ""))
         self.assert_right(client, "large")
+
+
+@workers.plain_only
+class Outages(WorkerCase):
+    def test_a_model_whose_worker_does_not_come_up_is_not_ready(self):
+        library = os.path.join(self.folder, ".mine.so")
+        shutil.copy(workers.engine(), library)
+        self.add("model", backend="mine")
+        self.add_onnx("onnx")
+        server = self.serve(library="mine=" + library)
+        client = self.client(server)
+        self.assert_right(client, "model")
+        self.assertEqual(client.ready("model")[0], 200)
+        os.rename(library, library + ".gone")
+        end = time.monotonic() + GONE_WITHIN
+        while client.ready("model")[0] == 200 and time.monotonic() < end:
+            for pid in workers.children(server.process.pid):
+                if workers.maps(pid, ".mine.so"):  # the active one and the spare
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        self.assertTrue(eventually(lambda: ".mine.so" in client.ready("model")[1]))
+        status, answer = client.ready("model")
+        self.assertEqual(status, 503)
+        self.assertIn("no worker has been ready", answer)
+        self.assertIn(".mine.so", answer)
+        state, why = client.index()["model"]
+        self.assertEqual(state, "UNAVAILABLE")
+        self.assertIn(".mine.so", why)
+        # The server lives, and what needs no worker is served.
+        self.assertEqual(client.ask("GET", "/v2/health/live")[0], 200)
+        self.assert_right(client, "onnx")
+        os.rename(library + ".gone", library)
+        self.assertTrue(eventually(lambda: client.ready("model")[0] == 200))
+        self.assert_right(client, "model")
 
 
 @workers.plain_only

@@ -15,6 +15,7 @@ from test_soak import FULL, memory_counts, process_facts
 import onnx_writer
 
 KILLS = 200 if FULL else 100
+FAULTS = ["none", "segv", "abort", "hang", "allocate"]
 
 
 def percentile(values, share):
@@ -117,21 +118,47 @@ class WorkerSoak(unittest.TestCase):
         self.assertLessEqual(max(descriptors) - min(descriptors), 16)
         self.assertLessEqual(max(threads) - min(threads), 4)
 
-    def test_neighbours_of_models_that_fail(self):
-        """Their 99th percentile while others crash, next to that without: measured, not judged."""
+    def serve_neighbours(self, words):
+        """An ONNX model in the server, one with a worker of its own, and one for each fault."""
         with open(os.path.join(self.folder, "onnx.onnx"), "wb") as file:
             file.write(onnx_writer.identity("FP32", ["n"]))
         workers.add_model(self.folder, "apart", "", parameters={"isolation": "own-worker"})
-        faults = ["none", "segv", "abort", "hang", "allocate"]
-        for name in faults:
-            workers.add_model(self.folder, name, "values")
-        server = self.serve("--model-control-mode", "explicit", "--load-model", "*",
-                            "--worker-run-timeout-ms", "300", "--worker-memory-byte-size", "256MiB")
-        for neighbour in ("onnx", "apart"):
-            for fault in faults:
-                self.measure(server, neighbour, fault)
+        for name in FAULTS:
+            workers.add_model(self.folder, name, words(name))
+        return self.serve("--model-control-mode", "explicit", "--load-model", "*",
+                          "--worker-run-timeout-ms", "300", "--worker-load-timeout-ms", "2000",
+                          "--worker-memory-byte-size", "256MiB")
 
-    def measure(self, server, neighbour, fault):
+    def test_neighbours_of_models_that_fail_when_run(self):
+        """Their 99th percentile while others crash, next to that without: measured, not judged."""
+        server = self.serve_neighbours(lambda fault: "values")
+
+        def run(client, fault):
+            # Never the same content: what has crashed before is refused.
+            self.poison += 1
+            status, _ = client.infer(fault, [workers.fault(fault), float(self.poison)])
+            self.assertEqual(status == 200, fault == "none")
+
+        def mend(client, fault):
+            if client.ready(fault)[0] != 200:
+                client.load(fault)  # forgets what is known against the model
+
+        for neighbour in ("onnx", "apart"):
+            for fault in FAULTS:
+                self.measure(server, neighbour, fault, "run", run, mend)
+
+    def test_neighbours_of_models_that_fail_when_loaded(self):
+        server = self.serve_neighbours(lambda fault: f"load={fault}")
+
+        def load(client, fault):
+            status, _ = client.load(fault)
+            self.assertEqual(status == 200, fault == "none")
+
+        for neighbour in ("onnx", "apart"):
+            for fault in FAULTS:
+                self.measure(server, neighbour, fault, "load", load, lambda client, fault: None)
+
+    def measure(self, server, neighbour, fault, where, inflict, mend):
         """Seconds with and without a fault take turns, so that what else the machine does hits
         both; "none" says how far apart they are by chance."""
         calm, stormy = [], []
@@ -142,19 +169,15 @@ class WorkerSoak(unittest.TestCase):
                 time.sleep(1.0)
                 calm.append((start, time.monotonic()))
                 start = time.monotonic()
-                # Never the same content: what has crashed before is refused.
-                self.poison += 1
-                status, _ = client.infer(fault, [workers.fault(fault), float(self.poison)])
-                self.assertEqual(status == 200, fault == "none")
+                inflict(client, fault)
                 time.sleep(max(0.0, start + 1.0 - time.monotonic()))
                 stormy.append((start, time.monotonic()))
-                if client.ready(fault)[0] != 200:
-                    client.load(fault)  # forgets what is known against the model
+                mend(client, fault)
         p99 = [percentile([t for period in periods for t in load.between(*period)], 0.99) * 1e3
                for periods in (calm, stormy)]
-        print(f"\n{neighbour} beside {fault}: p99 {p99[0]:.3f} ms calm, {p99[1]:.3f} ms with a fault "
-              f"each second, ratio {p99[1] / p99[0]:.2f}; {len(load.wrong)} of {len(load.times)} "
-              "lost or wrong", end="")
+        print(f"\n{neighbour} beside {fault} in {where}: p99 {p99[0]:.3f} ms calm, {p99[1]:.3f} ms "
+              f"with a fault each second, ratio {p99[1] / p99[0]:.2f}; {len(load.wrong)} of "
+              f"{len(load.times)} lost or wrong", end="")
         self.assertEqual(load.wrong, [])
 
 

@@ -3,7 +3,7 @@
  * after run() has returned:
  *   COUNT responses, OUT = {i} for the i-th; or, with LARGE, one with OUT = LARGE;
  *   with a state, one with OUT = {sum of all COUNTs of the sequence};
- *   with COUNT = -1, none until it is cancelled;
+ *   with COUNT = -1, none until it is cancelled; with COUNT = -2, one before that;
  *   with the parameter "say", the host's log gets its value. */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,7 +20,7 @@ struct sn_model {
 };
 struct sn_instance {
   sn_engine* engine;
-  atomic_long cancelled; /* the address of the last run that was */
+  atomic_long cancelled; /* the address of the run that was last */
 };
 struct sn_state {
   float sum;
@@ -36,7 +36,8 @@ static const sn_engine_info kEngine = {.size = sizeof(sn_engine_info),
                                        .version = "1",
                                        .formats = kFormats,
                                        .format_count = 1,
-                                       .max_concurrency = 8};
+                                       .max_concurrency = 8,
+                                       .can_cancel = 1};
 static const int64_t kOne[] = {1};
 static const int64_t kAny[] = {-1};
 static const sn_tensor_info kInputs[] = {
@@ -71,6 +72,12 @@ static void answer(const sn_run* run, const float* values, int64_t count, int fi
   run->on_response(run->ctx, &response);
 }
 
+static int is_cancelled(struct job* job) {
+  const uint32_t* const flag = job->run->cancelled;
+  return atomic_load(&job->instance->cancelled) == (long)job->run ||
+         (flag != NULL && __atomic_load_n(flag, __ATOMIC_SEQ_CST) != 0);
+}
+
 static void* work(void* arg) {
   struct job* job = arg;
   const sn_run* run = job->run;
@@ -82,7 +89,8 @@ static void* work(void* arg) {
     answer(run, run->inputs[1].buffer.data, run->inputs[1].dims[0], 1);
   } else if (count < 0) {
     const struct timespec nap = {0, 1000000};
-    while (atomic_load(&job->instance->cancelled) != (long)run) nanosleep(&nap, NULL);
+    if (count == -2) answer(run, &count, 1, 0);
+    while (!is_cancelled(job)) nanosleep(&nap, NULL);
     sn_error error = {.size = sizeof(error), .code = SN_CANCELLED, .message = "as asked"};
     const sn_response response = {sizeof(response), NULL, 0, &error, 1};
     run->on_response(run->ctx, &response);
@@ -101,6 +109,9 @@ static int32_t run(sn_instance* instance, const sn_run* run, sn_error* error) {
       host->log(host->ctx, 2, run->parameters->items[i].value);
     }
   }
+  /* A run that was cancelled before may have had the same address. */
+  long before = (long)run;
+  atomic_compare_exchange_strong(&instance->cancelled, &before, 0);
   struct job* job = malloc(sizeof(*job));
   job->instance = instance;
   job->run = run;

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 
 #include "base/text.h"
 #include "device/dynamic_library.h"
@@ -114,6 +115,7 @@ struct Functions {
   void (*properties2)(PhysicalDevice, Properties2*);
   void (*memory)(PhysicalDevice, MemoryProperties*);
   int (*extensions)(PhysicalDevice, const char*, uint32_t*, ExtensionProperties*);
+  void (*destroy)(Instance, const void*);
 };
 
 bool has_extension(const std::vector<ExtensionProperties>& all, std::string_view name) {
@@ -231,6 +233,10 @@ LibraryAnswer ask_loader() {
   load("vkGetPhysicalDeviceProperties2", vk.properties2);
   load("vkGetPhysicalDeviceMemoryProperties", vk.memory);
   load("vkEnumerateDeviceExtensionProperties", vk.extensions);
+  load("vkDestroyInstance", vk.destroy);
+  const std::shared_ptr<void> made(nullptr, [&](void*) {
+    if (vk.destroy != nullptr) vk.destroy(instance, nullptr);
+  });
   if (vk.devices == nullptr || vk.properties == nullptr) {
     return {Outcome::kRefused, "the Vulkan loader lacks functions", {}};
   }

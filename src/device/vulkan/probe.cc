@@ -1,6 +1,10 @@
 // Vulkan: which drivers are installed is in the tree (ICD manifests), which devices they drive only
 // the loader knows. A GPU that another probe finds too is listed here once more, with the same
 // address: it is another way to it.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
 #include "base/text.h"
 #include "device/bus.h"
 #include "device/diagnosis.h"
@@ -21,13 +25,27 @@ constexpr uint64_t kDiscrete = 2;
 constexpr uint64_t kVirtual = 3;
 constexpr uint64_t kCpu = 4;
 
-// Names of the drivers' manifests, "lvp_icd.x86_64".
-std::vector<std::string> installed_drivers(const std::string& root) {
+constexpr std::string_view kManifest = ".json";
+
+std::string_view variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+// The manifests of a list of files and folders, separated by colons.
+std::vector<std::string> drivers_named(std::string_view list) {
+  namespace fs = std::filesystem;
   std::vector<std::string> drivers;
-  for (const char* folder :
-       {"usr/share/vulkan/icd.d", "usr/local/share/vulkan/icd.d", "etc/vulkan/icd.d"}) {
-    for (const std::string& name : list_folder(root, folder)) {
-      if (name.ends_with(".json")) drivers.push_back(printable(name.substr(0, name.size() - 5)));
+  while (!list.empty()) {
+    const fs::path path = list.substr(0, list.find(':'));
+    list.remove_prefix(std::min(list.size(), path.native().size() + 1));
+    std::error_code error;
+    if (fs::is_directory(path, error)) {
+      for (const std::string& name : list_folder("", path)) {
+        if (name.ends_with(kManifest)) drivers.push_back(fs::path(name).stem());
+      }
+    } else if (!path.empty() && fs::exists(path, error)) {
+      drivers.push_back(path.stem());
     }
   }
   return drivers;
@@ -107,6 +125,27 @@ void look(const System& system, std::vector<Device>& devices) {
 }
 
 }  // namespace
+
+std::vector<std::string> installed_drivers(const std::string& root) {
+  std::vector<std::string> folders = {"usr/share", "usr/local/share", "etc", "usr/local/etc"};
+  if (root == "/") {
+    // The newer name counts before the older one.
+    for (const char* name : {"VK_DRIVER_FILES", "VK_ICD_FILENAMES"}) {
+      if (!variable(name).empty()) return drivers_named(variable(name));
+    }
+    if (!variable("HOME").empty()) {
+      folders.push_back(base::str_cat(variable("HOME").substr(1), "/.local/share"));
+    }
+  }
+  std::vector<std::string> drivers;
+  for (const std::string& folder : folders) {
+    for (const std::string& name : list_folder(root, folder + "/vulkan/icd.d")) {
+      if (!name.ends_with(kManifest)) continue;
+      drivers.push_back(printable(name.substr(0, name.size() - kManifest.size())));
+    }
+  }
+  return drivers;
+}
 
 Probe make_probe() { return {"vulkan", SN_DEVICE_VULKAN, &look, &ask_loader}; }
 

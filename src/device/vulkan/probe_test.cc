@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "device/probes.h"
+#include "device/vulkan/vulkan.h"
 #include "support/recorded_tree.h"
 
 namespace supernova::device::vulkan {
@@ -11,7 +14,9 @@ Probe make_probe();
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using Outcome = LibraryAnswer::Outcome;
 
 class VulkanProbeTest : public ::testing::Test {
@@ -76,6 +81,23 @@ TEST_F(VulkanProbeTest, ALoaderThatIsMissingOrCrashes) {
   });
   EXPECT_EQ(devices.at(0).state, DeviceState::kNotAnswering);
   EXPECT_THAT(devices.at(0).health, HasSubstr("crashed (SIGSEGV)"));
+}
+
+TEST_F(VulkanProbeTest, OnThisMachineTheDriversThatAreNamedCount) {
+  const auto with = [](const char* newer, const char* older) {
+    ::setenv("VK_DRIVER_FILES", newer, 1);
+    ::setenv("VK_ICD_FILENAMES", older, 1);
+    const std::vector<std::string> drivers = installed_drivers("/");
+    ::unsetenv("VK_DRIVER_FILES");
+    ::unsetenv("VK_ICD_FILENAMES");
+    return drivers;
+  };
+  const std::string lvp = tree_.root() + "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
+  const std::string folder = tree_.root() + "/etc/vulkan/icd.d";
+  EXPECT_THAT(with("", lvp.c_str()), ElementsAre("lvp_icd.x86_64"));
+  EXPECT_THAT(with((":" + folder + ":" + lvp).c_str(), "/nowhere.json"),
+              ElementsAre("nvidia_icd", "lvp_icd.x86_64"));
+  EXPECT_THAT(with("/nowhere.json", lvp.c_str()), IsEmpty());
 }
 
 TEST_F(VulkanProbeTest, WithoutADriverNobodyIsAsked) {

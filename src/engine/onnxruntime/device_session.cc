@@ -2,7 +2,8 @@
 
 #include <mutex>
 
-#include "engine/option_names.h"
+#include "engine/onnxruntime/providers/failures.h"
+#include "engine/option_values.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
@@ -53,7 +54,7 @@ base::Result<std::unique_ptr<DeviceSession>> DeviceSession::open(const Runtime& 
   made->ordinal_ = device.ordinal;
   SN_ASSIGN(made->provider_, choose_provider(runtime, device, options));
   const Provider& provider = made->provider_;
-  const bool strict = option(options, kStrictDevice) == "true";
+  SN_ASSIGN(const bool strict, is_strict(options));
   const auto lock = exclusive(provider);
   auto model = open_model(runtime, artefact, provider, device, options, thread_budget, strict);
   if (!model.ok() && strict && model.status().code() != absl::StatusCode::kFailedPrecondition) {

@@ -28,6 +28,8 @@ class DeviceSession {
   // As Model::run; failures name the device. A device that is lost is UNAVAILABLE, one that is out
   // of memory RESOURCE_EXHAUSTED.
   base::Status run(const sn_run& run);
+  // As Model::cancel: what the device has been given already it still does.
+  void cancel(const sn_run& run) { model_->cancel(run); }
 
   // Of a provider that has the layout of tensors changed (WebGPU) the runtime tells only some of
   // its own nodes, but all of those on the CPU.

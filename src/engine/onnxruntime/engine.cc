@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "engine/onnxruntime/providers/placement.h"
 #include "engine/onnxruntime/providers/provider.h"
 #include "engine/onnxruntime/runtime.h"
+#include "engine/option_values.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
@@ -59,6 +61,7 @@ int32_t engine_open(const sn_host* host, const sn_options*, sn_engine** out, sn_
     engine->info.formats = kFormats;
     engine->info.format_count = std::size(kFormats);
     engine->info.max_concurrency = kMaxConcurrency;
+    engine->info.can_cancel = 1;
     *out = reinterpret_cast<sn_engine*>(engine.release());
     return {};
   });
@@ -140,6 +143,7 @@ int32_t instance_open(sn_model* model, const sn_device* device, const sn_options
     Options given = options_map(options);
     given.insert(of(model).options().begin(), of(model).options().end());
     if (is_for_cpu(*device, given)) {
+      SN_TRY(is_strict(given).status());  // all of it runs there; a mistake is one all the same
       SN_ASSIGN(instance->cpu, of(model).on_cpu());
     } else {
       SN_ASSIGN(instance->device, of(model).on_device(*device, given));
@@ -198,6 +202,11 @@ int32_t run(sn_instance* instance, const sn_run* run, sn_error* error) {
   });
 }
 
+void cancel(sn_instance* instance, const sn_run* run) {
+  const InstanceObject& object = of(instance);
+  object.cpu != nullptr ? object.cpu->cancel(*run) : object.device->cancel(*run);
+}
+
 sn_engine_api make_table() {
   sn_engine_api table{};
   table.size = sizeof(table);
@@ -214,10 +223,13 @@ sn_engine_api make_table() {
   table.instance_close = &instance_close;
   table.instance_info = &instance_info;
   table.run = &run;
+  table.cancel = &cancel;
   return table;
 }
 
 }  // namespace
+
+std::vector<std::string> formats() { return {std::begin(kFormats), std::end(kFormats)}; }
 
 const sn_engine_api* entry(uint32_t host_abi_version) {
   static const sn_engine_api table = make_table();

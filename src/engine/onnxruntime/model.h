@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "engine/onnxruntime/options.h"
+#include "engine/onnxruntime/running_runs.h"
 #include "engine/onnxruntime/runtime.h"
 #include "engine/onnxruntime/types.h"
 
@@ -48,6 +49,8 @@ class Model {
 
   // Runs and delivers the response through run.on_response. An error = nothing was delivered.
   base::Status run(const sn_run& run);
+  // Makes a run end before its next node, with CANCELLED. Any thread.
+  void cancel(const sn_run& run) { running_.cancel(run); }
   // Runs for its own sake, on inputs of zeros, where those can be made up.
   base::Status run_on_zeros();
   // Gives the session's memory back; what is left is the signature.
@@ -78,13 +81,24 @@ class Model {
   class SmallRun;
   std::unique_ptr<SmallRun> take_small_run(const sn_run& run);
   void keep_small_run(std::unique_ptr<SmallRun> small);
-  bool run_small(const sn_run& run);
+  // False where the run is none of this kind, or failed: whoever asks again learns why. CANCELLED.
+  base::Result<bool> run_small(const sn_run& run);
 
   struct RunValues;
   base::Status prepare_inputs(const sn_run& run, RunValues& values);
   base::Status prepare_outputs(const sn_run& run, RunValues& values);
-  base::Status call(RunValues& values);
-  base::Status call_without_lent(RunValues& values);
+  // Inputs and outputs as OrtApi::Run takes them.
+  struct Arguments {
+    const char* const* input_names;
+    const OrtValue* const* inputs;
+    size_t input_count;
+    const char* const* output_names;
+    size_t output_count;
+    OrtValue** outputs;
+  };
+  base::Status call(const sn_run& run, const Arguments& arguments);
+  base::Status call(const sn_run& run, RunValues& values);
+  base::Status call_without_lent(const sn_run& run, RunValues& values);
   base::Status deliver(const sn_run& run, RunValues& values) const;
   const ValueInfo* find_output(const char* name, size_t& index) const;
   // The input of this name if it is no tensor, else null.
@@ -99,6 +113,7 @@ class Model {
   // wrong.
   std::unique_ptr<std::atomic<bool>[]> never_lent_;
 
+  RunningRuns running_;
   std::mutex small_mutex_;
   std::vector<std::unique_ptr<SmallRun>> small_runs_;  // those not in use, the latest last
 

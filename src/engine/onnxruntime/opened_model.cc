@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/onnxruntime/choose_threads.h"
+#include "engine/option_names.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
@@ -17,7 +18,7 @@ std::string key_of(const sn_device& device, const Options& options) {
 }  // namespace
 
 bool is_for_elsewhere(const Options& options) {
-  const std::string_view device = option(options, kDeviceOption);
+  const std::string_view device = option(options, kDevice);
   sn_device cpu{};
   cpu.size = sizeof(cpu);
   return (!device.empty() && !device.starts_with("cpu")) || !is_for_cpu(cpu, options);

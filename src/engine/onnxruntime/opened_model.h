@@ -16,8 +16,6 @@
 
 namespace supernova::engine::onnxruntime {
 
-inline constexpr char kDeviceOption[] = "device";
-
 // Whether a model's options say that it is for another device than the CPU's own kernels.
 bool is_for_elsewhere(const Options& options);
 

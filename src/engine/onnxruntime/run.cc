@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/abi_calls.h"
 #include "engine/onnxruntime/model.h"
 #include "engine/onnxruntime/strings.h"
 #include "engine/onnxruntime/values.h"
@@ -187,14 +188,24 @@ base::Status Model::prepare_outputs(const sn_run& run, RunValues& values) {
   return {};
 }
 
-base::Status Model::call(RunValues& values) {
+base::Status Model::call(const sn_run& run, const Arguments& arguments) {
+  const RunningRuns::Entry entry(running_, run);
+  // A cancel that came before this found no run.
+  if (is_cancelled(run)) return absl::CancelledError("the run was cancelled");
+  base::Status status = to_status(api().Run(
+      session_.get(), entry.options(), arguments.input_names, arguments.inputs,
+      arguments.input_count, arguments.output_names, arguments.output_count, arguments.outputs));
+  if (!status.ok() && entry.cancelled()) return absl::CancelledError("the run was cancelled");
+  return status;
+}
+
+base::Status Model::call(const sn_run& run, RunValues& values) {
   Few<const OrtValue*> inputs;
   for (const ValuePtr& input : values.inputs) inputs.push_back(input.get());
   Few<OrtValue*> outputs;
   for (const ValuePtr& output : values.outputs) outputs.push_back(output.get());
-  const base::Status status = to_status(
-      api().Run(session_.get(), nullptr, values.input_names.data(), inputs.data(), inputs.size(),
-                values.output_names.data(), outputs.size(), outputs.data()));
+  base::Status status = call(run, {values.input_names.data(), inputs.data(), inputs.size(),
+                                   values.output_names.data(), outputs.size(), outputs.data()});
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (values.outputs[i] == nullptr) values.outputs[i].reset(outputs[i]);
   }
@@ -204,10 +215,10 @@ base::Status Model::call(RunValues& values) {
 // The runtime fails when an output comes out in another shape than the memory lent for it. Whether
 // that was the reason shows when it goes well in the runtime's own memory; those outputs are
 // remembered.
-base::Status Model::call_without_lent(RunValues& values) {
+base::Status Model::call_without_lent(const sn_run& run, RunValues& values) {
   std::fill(values.lent.begin(), values.lent.end(), false);
   for (ValuePtr& output : values.outputs) output.reset();
-  SN_TRY(call(values));
+  SN_TRY(call(run, values));
   for (const size_t index : values.output_indices) {
     never_lent_[index].store(true, std::memory_order_relaxed);
   }
@@ -215,14 +226,15 @@ base::Status Model::call_without_lent(RunValues& values) {
 }
 
 base::Status Model::run(const sn_run& run) {
-  if (run_small(run)) return {};
+  SN_ASSIGN(const bool done, run_small(run));
+  if (done) return {};
   RunValues values;
   SN_TRY(prepare_inputs(run, values));
   SN_TRY(prepare_outputs(run, values));
-  base::Status status = call(values);
-  if (!status.ok() && status.code() != absl::StatusCode::kUnavailable &&
+  base::Status status = call(run, values);
+  if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsCancelled(status) &&
       std::find(values.lent.begin(), values.lent.end(), true) != values.lent.end()) {
-    status = call_without_lent(values);
+    status = call_without_lent(run, values);
   }
   SN_TRY(status);
   return deliver(run, values);

@@ -65,23 +65,18 @@ class Model::SmallRun {
     return true;
   }
 
-  // False when the runtime fails; the outputs are as they were then.
-  bool run(OrtSession* session, const sn_run& run) {
+  // The outputs are as they were when it fails.
+  base::Status run(Model& model, const sn_run& run) {
     for (size_t i = 0; i < inputs_; ++i) {
       std::memcpy(slots_[i].data, element(run.inputs, i).buffer.data, slots_[i].byte_size);
     }
-    OrtStatus* const status =
-        api().Run(session, nullptr, names_.data(), values_.data(), inputs_, names_.data() + inputs_,
-                  slots_.size() - inputs_, values_.data() + inputs_);
-    if (status != nullptr) {
-      api().ReleaseStatus(status);
-      return false;
-    }
+    SN_TRY(model.call(run, {names_.data(), values_.data(), inputs_, names_.data() + inputs_,
+                            slots_.size() - inputs_, values_.data() + inputs_}));
     for (size_t i = inputs_; i < slots_.size(); ++i) {
       std::memcpy(element(run.outputs, i - inputs_).buffer.data, slots_[i].data,
                   slots_[i].byte_size);
     }
-    return true;
+    return {};
   }
 
  private:
@@ -125,6 +120,7 @@ Model::~Model() = default;
 
 void Model::drop_session() {
   small_runs_.clear();
+  running_.clear();
   session_.reset();
 }
 
@@ -148,8 +144,7 @@ void Model::keep_small_run(std::unique_ptr<SmallRun> small) {
   small_runs_.push_back(std::move(small));
 }
 
-// False where the run is none of this kind, or failed: whoever asks again learns why.
-bool Model::run_small(const sn_run& run) {
+base::Result<bool> Model::run_small(const sn_run& run) {
   for (size_t i = 0; i < run.input_count; ++i) {
     const sn_tensor& tensor = element(run.inputs, i);
     if (!is_small(tensor, tensor.buffer.byte_size)) return false;
@@ -168,7 +163,9 @@ bool Model::run_small(const sn_run& run) {
     if (!made.ok()) return false;
     small = *std::move(made);
   }
-  if (!small->run(session_.get(), run)) return false;
+  const base::Status status = small->run(*this, run);
+  if (absl::IsCancelled(status)) return status;
+  if (!status.ok()) return false;
   keep_small_run(std::move(small));
   Few<sn_tensor> outputs;
   for (size_t i = 0; i < run.output_count; ++i) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/option_values.h"
 #include "engine/tflite/delegate.h"
 #include "engine/tflite/model.h"
 #include "engine/tflite/runtime.h"

@@ -225,7 +225,7 @@ TEST(TfliteOptions, Threads) {
   EXPECT_EQ(*thread_count({{"intra_op_threads", "16"}}, 8), 8);
   EXPECT_EQ(*thread_count({{"intra_op_threads", "4"}}, 0), 4);
   EXPECT_FALSE(thread_count({{"intra_op_threads", "many"}}, 8).ok());
-  EXPECT_FALSE(is_strict({{"strict_device", "yes"}}).ok());
+  EXPECT_FALSE(uses_xnnpack({{"xnnpack", "no"}}).ok());
 }
 
 }  // namespace

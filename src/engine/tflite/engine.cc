@@ -7,7 +7,9 @@
 #include <iterator>
 #include <memory>
 #include <new>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/abi_calls.h"
 #include "engine/tflite/can_run.h"
@@ -57,6 +59,7 @@ int32_t engine_open(const sn_host* host, const sn_options* options, sn_engine** 
     engine->info.formats = kFormats;
     engine->info.format_count = std::size(kFormats);
     engine->info.max_concurrency = 1;
+    engine->info.can_cancel = runtime.ok() && (*runtime)->api.TfLiteInterpreterCancel != nullptr;
     *out = reinterpret_cast<sn_engine*>(engine.release());
     return {};
   });
@@ -142,6 +145,8 @@ sn_engine_api make_table() {
 }
 
 }  // namespace
+
+std::vector<std::string> formats() { return {std::begin(kFormats), std::end(kFormats)}; }
 
 const sn_engine_api* entry(uint32_t host_abi_version) {
   static const sn_engine_api table = make_table();

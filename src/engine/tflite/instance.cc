@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/option_values.h"
 #include "tensor/tflite/names.h"
 
 namespace supernova::engine::tflite {

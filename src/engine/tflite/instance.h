@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,7 @@ class Instance {
   base::Status set_shapes(const sn_run& run);
   base::Status set_input(const Value& value, const sn_tensor& tensor);
   base::Status invoke(const sn_run& run);
+  c::Status invoke_interpreter();
   bool nothing_to_compute() const;
   base::Status deliver(const sn_run& run);
   bool failed_in_delegate() const;
@@ -87,7 +89,9 @@ class Instance {
   bool strict_ = false;
   std::string fallback_;
 
-  std::atomic<const sn_run*> running_{nullptr};
+  std::mutex cancel_mutex_;          // guards what follows
+  const sn_run* running_ = nullptr;  // what cancel() finds
+  bool is_invoking_ = false;         // the interpreter is at it
   std::atomic<bool> cancelled_{false};
 };
 

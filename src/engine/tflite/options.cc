@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/option_names.h"
+#include "engine/option_values.h"
 
 namespace supernova::engine::tflite {
 namespace {
@@ -25,15 +25,6 @@ std::string edge_tpu_name(const sn_device& device) {
     if (device.vendor_id == vendor) bus = "usb";
   }
   return base::str_cat(bus, ":", std::max(device.ordinal, 0));
-}
-
-base::Result<bool> read_bool(const Options& options, const char* name, bool otherwise) {
-  const auto found = options.find(name);
-  if (found == options.end()) return otherwise;
-  if (found->second == "true") return true;
-  if (found->second == "false") return false;
-  return absl::InvalidArgumentError(
-      base::str_cat("the option ", name, " must be true or false, not '", found->second, "'"));
 }
 
 }  // namespace
@@ -82,12 +73,8 @@ base::Result<DelegateChoice> delegate_choice(const sn_device& device, const Opti
   return choice;
 }
 
-base::Result<bool> is_strict(const Options& options) {
-  return read_bool(options, kStrictDevice, false);
-}
-
 base::Result<bool> uses_xnnpack(const Options& options) {
-  return read_bool(options, "xnnpack", true);
+  return flag_option(options, "xnnpack", true);
 }
 
 }  // namespace supernova::engine::tflite

@@ -30,8 +30,6 @@ struct DelegateChoice {
 // other device. Nothing is loaded.
 base::Result<DelegateChoice> delegate_choice(const sn_device& device, const Options& options);
 
-// strict_device, default false.
-base::Result<bool> is_strict(const Options& options);
 // xnnpack: whether the CPU's fast kernels are used, default true.
 base::Result<bool> uses_xnnpack(const Options& options);
 

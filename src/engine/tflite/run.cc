@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "engine/abi_calls.h"
 #include "engine/tflite/instance.h"
 #include "engine/tflite/strings.h"
 #include "tensor/shape.h"
@@ -232,7 +233,7 @@ base::Status Instance::invoke(const sn_run& run) {
   }
   if (cancelled_.load()) return absl::CancelledError("the run was cancelled");
   if (nothing_to_compute()) return {};
-  const c::Status status = api_.TfLiteInterpreterInvoke(interpreter_);
+  const c::Status status = invoke_interpreter();
   if (cancelled_.load()) return absl::CancelledError("the run was cancelled");
   if (status == c::kOk) return {};
   if (delegate_ != nullptr && (status == c::kDelegateError || failed_in_delegate())) {
@@ -240,6 +241,17 @@ base::Status Instance::invoke(const sn_run& run) {
                    base::str_cat("the delegate of '", delegate_->choice().library, "' failed"));
   }
   return failure(absl::StatusCode::kInternal, "the run failed");
+}
+
+c::Status Instance::invoke_interpreter() {
+  const auto say = [this](bool is_invoking) {
+    std::lock_guard lock(cancel_mutex_);
+    is_invoking_ = is_invoking;
+  };
+  say(true);
+  const c::Status status = api_.TfLiteInterpreterInvoke(interpreter_);
+  say(false);
+  return status;
 }
 
 // Empty batches are not shown to kernels, some of which divide by the size.
@@ -295,17 +307,26 @@ base::Status Instance::deliver(const sn_run& run) {
 }
 
 base::Status Instance::run(const sn_run& run) {
-  struct Running {
-    explicit Running(Instance& instance, const sn_run& run) : it(instance) {
-      it.cancelled_ = false;
-      it.running_ = &run;
+  class Running {
+   public:
+    Running(Instance& instance, const sn_run& run) : it_(instance) { say(&run); }
+    ~Running() { say(nullptr); }
+
+   private:
+    void say(const sn_run* run) {
+      std::lock_guard lock(it_.cancel_mutex_);
+      it_.running_ = run;
     }
-    ~Running() { it.running_ = nullptr; }
-    Instance& it;
+    Instance& it_;
   };
-  const Running running(*this, run);
-  messages_.clear();
-  SN_TRY(compute(run));
+  {
+    cancelled_ = false;
+    const Running running(*this, run);
+    // A cancel that came before this found no run.
+    if (is_cancelled(run)) cancelled_ = true;
+    messages_.clear();
+    SN_TRY(compute(run));
+  }
   return deliver(run);
 }
 
@@ -341,10 +362,15 @@ bool Instance::has_shapes_of(const sn_run& run) const {
   return true;
 }
 
+// TensorFlow Lite forgets one that comes in the moment before it begins: such a run comes to its
+// end.
 void Instance::cancel(const sn_run& run) {
-  if (running_.load() != &run) return;
+  std::lock_guard lock(cancel_mutex_);
+  if (running_ != &run) return;
   cancelled_ = true;
-  if (api_.TfLiteInterpreterCancel != nullptr) api_.TfLiteInterpreterCancel(interpreter_);
+  if (is_invoking_ && api_.TfLiteInterpreterCancel != nullptr) {
+    api_.TfLiteInterpreterCancel(interpreter_);
+  }
 }
 
 }  // namespace supernova::engine::tflite

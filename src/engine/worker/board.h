@@ -29,6 +29,7 @@ struct SlotHead {
   uint64_t data_offset;  // inputs, then lent outputs, at the places that the request says
   uint64_t room_offset;  // for outputs that the engine brings
   uint64_t room_size;
+  uint64_t careful;  // to be run at low priority
   std::atomic<uint32_t> state;
   std::atomic<uint32_t> cancelled;  // by the server, before it says so over the socket
   std::atomic<uint32_t> started;    // by the worker, when it takes the run

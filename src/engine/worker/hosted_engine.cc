@@ -188,7 +188,10 @@ base::Status HostedEngine::close_model(Reader& in) {
   const uint64_t key = in.number();
   std::unique_ptr<OpenModel> closed;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (!models_.contains(key)) return not_open("model");
+    const auto is_free = [&] { return !models_.contains(key) || models_[key]->instances == 0; };
+    dropped_.wait(lock, is_free);
     const auto found = models_.find(key);
     if (found == models_.end()) return not_open("model");
     closed = std::move(found->second);
@@ -210,17 +213,33 @@ base::Status HostedEngine::open_instance(Reader& in) {
     const auto found = models_.find(model_key);
     if (found == models_.end()) return not_open("model");
     model = found->second->model;
+    ++found->second->instances;
   }
   const AbiOptions options(pairs);
   const sn_device asked = device.abi();
   sn_instance* instance = nullptr;
   ErrorSlot error;
-  SN_TRY(error.check(api_.instance_open(model, &asked, options.get(), &instance, error.get()),
-                     "the engine", "instance_open"));
-  if (instance == nullptr) return absl::InternalError("instance_open gave no instance");
+  base::Status opened =
+      error.check(api_.instance_open(model, &asked, options.get(), &instance, error.get()),
+                  "the engine", "instance_open");
+  if (opened.ok() && instance == nullptr) {
+    opened = absl::InternalError("instance_open gave no instance");
+  }
+  if (!opened.ok()) {
+    drop_instance_of(model_key);
+    return opened;
+  }
   std::lock_guard lock(mutex_);
   instances_[key] = instance;
+  models_of_[key] = model_key;
   return {};
+}
+
+void HostedEngine::drop_instance_of(uint64_t model) {
+  std::lock_guard lock(mutex_);
+  const auto found = models_.find(model);
+  if (found != models_.end()) --found->second->instances;
+  dropped_.notify_all();
 }
 
 template <typename T>
@@ -243,10 +262,20 @@ T* HostedEngine::take(std::map<uint64_t, T*>& objects, uint64_t key) {
 sn_instance* HostedEngine::instance(uint64_t key) const { return find(instances_, key); }
 sn_state* HostedEngine::state(uint64_t key) const { return find(states_, key); }
 
-base::Status HostedEngine::close_instance(Reader& in) {
-  sn_instance* const closed = take(instances_, in.number());
+base::Status HostedEngine::close_instance(Reader& in, const Wait& wait) {
+  const uint64_t key = in.number();
+  sn_instance* const closed = take(instances_, key);
   if (closed == nullptr) return not_open("instance");
+  wait(key);
   api_.instance_close(closed);
+  uint64_t model = 0;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = models_of_.find(key);
+    model = found->second;
+    models_of_.erase(found);
+  }
+  drop_instance_of(model);
   return {};
 }
 
@@ -282,9 +311,11 @@ base::Status HostedEngine::open_state(Reader& in) {
   return {};
 }
 
-base::Status HostedEngine::close_state(Reader& in) {
-  sn_state* const closed = take(states_, in.number());
+base::Status HostedEngine::close_state(Reader& in, const Wait& wait) {
+  const uint64_t key = in.number();
+  sn_state* const closed = take(states_, key);
   if (closed == nullptr) return not_open("state");
+  wait(key);
   api_.state_close(closed);
   return {};
 }

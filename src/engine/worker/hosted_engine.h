@@ -4,6 +4,7 @@
 
 #include <supernova/engine.h>
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -37,12 +38,15 @@ class HostedEngine {
   using Sink = std::function<int32_t(std::string_view name, std::span<const std::byte> content)>;
   base::Status compile(Reader& in, std::vector<base::File>& files, const Sink& sink);
   base::Status open_model(Reader& in, std::vector<base::File>& files, Writer& out);
+  // Once its instances are closed.
   base::Status close_model(Reader& in);
   base::Status open_instance(Reader& in);
-  base::Status close_instance(Reader& in);
+  // Nothing finds it any more when `wait` is called; it is closed after that.
+  using Wait = std::function<void(uint64_t key)>;
+  base::Status close_instance(Reader& in, const Wait& wait);
   base::Status instance_info(Reader& in, Writer& out);
   base::Status open_state(Reader& in);
-  base::Status close_state(Reader& in);
+  base::Status close_state(Reader& in, const Wait& wait);
 
   const sn_engine_api& api() const { return api_; }
   // Null = there is none.
@@ -57,6 +61,7 @@ class HostedEngine {
     ArtefactHead head;
     OptionPairs options;
     sn_model* model = nullptr;
+    int instances = 0;  // open, or being opened or closed
   };
   // An artefact as it came: the ABI's view of head and data.
   static base::Result<sn_artefact> receive(const ArtefactHead& head, std::vector<base::File>& files,
@@ -64,6 +69,7 @@ class HostedEngine {
   base::Status read_table(sn_engine_entry_fn entry, const std::string& what);
   template <typename T>
   T* find(const std::map<uint64_t, T*>& objects, uint64_t key) const;
+  void drop_instance_of(uint64_t model);
   template <typename T>
   T* take(std::map<uint64_t, T*>& objects, uint64_t key);
 
@@ -71,8 +77,10 @@ class HostedEngine {
   sn_engine_api api_{};
   sn_engine* engine_ = nullptr;
   mutable std::mutex mutex_;
+  std::condition_variable dropped_;
   std::map<uint64_t, std::unique_ptr<OpenModel>> models_;
   std::map<uint64_t, sn_instance*> instances_;
+  std::map<uint64_t, uint64_t> models_of_;  // of the instances
   std::map<uint64_t, sn_state*> states_;
 };
 

@@ -138,6 +138,7 @@ void write(Writer& out, const sn_engine_info& given) {
   out.number(info.format_count);
   for (size_t i = 0; i < info.format_count; ++i) out.text_or_null(info.formats[i]);
   out.number(static_cast<uint64_t>(info.max_concurrency));
+  out.number(static_cast<uint64_t>(info.can_cancel));
 }
 
 EngineInfo::EngineInfo(std::string body) : body_(std::move(body)) {
@@ -150,6 +151,7 @@ EngineInfo::EngineInfo(std::string body) : body_(std::move(body)) {
   info_.formats = formats_.data();
   info_.format_count = formats_.size();
   info_.max_concurrency = in.small_number();
+  info_.can_cancel = in.small_number();
   ok_ = in.complete();
 }
 

@@ -44,6 +44,9 @@ enum MessageType : uint32_t {
   kResponse,     // id: the run; final, a response that is in no slot, files
 };
 
+// Added to what opens or compiles: at low priority, since it has used up memory before.
+inline constexpr uint32_t kCarefully = uint32_t{1} << 31U;
+
 void write_error(Writer& out, int32_t code, std::string_view message);
 
 using OptionPairs = std::vector<std::pair<std::string, std::string>>;
@@ -65,7 +68,7 @@ class AbiOptions {
 };
 
 // Of what is said here and of board.h; server and worker must be of one build.
-inline constexpr uint64_t kProtocol = 1;
+inline constexpr uint64_t kProtocol = 2;
 
 struct StartOrder {
   std::string engine;   // built in, or

@@ -30,7 +30,7 @@ Quarantine::Model& Quarantine::touch(const std::string& model_digest) {
   }
   Model& model = models_[model_digest];
   model.order = ++order_;
-  count_.store(models_.size(), std::memory_order_release);
+  recount();
   return model;
 }
 
@@ -43,10 +43,38 @@ Quarantine::Request& Quarantine::touch(Model& model, uint64_t request_digest) {
   return request;
 }
 
+void Quarantine::note_cost(Costly& costly, const std::string& model_digest, EndCause cause) {
+  if (cause != EndCause::kOutOfMemory) return;
+  const Clock::time_point now = now_();
+  std::erase_if(costly, [&](const auto& entry) { return entry.second < now - limits_.window; });
+  if (!costly.contains(model_digest) && costly.size() >= limits_.max_models) {
+    costly.erase(std::min_element(costly.begin(), costly.end(), [](const auto& a, const auto& b) {
+      return a.second < b.second;
+    }));
+  }
+  costly[model_digest] = now;
+  recount();
+}
+
+bool Quarantine::is_costly(Work work, const std::string& model_digest) const {
+  if (empty()) return false;
+  std::lock_guard lock(mutex_);
+  const Costly& costly = work == Work::kLoad ? costly_loads_ : costly_runs_;
+  const auto found = costly.find(model_digest);
+  return found != costly.end() && found->second >= now_() - limits_.window;
+}
+
+bool Quarantine::knows(const std::string& model_digest) const {
+  if (empty()) return false;
+  std::lock_guard lock(mutex_);
+  return models_.contains(model_digest) || costly_runs_.contains(model_digest);
+}
+
 void Quarantine::record_load_crash(const std::string& model_digest, EndCause cause,
                                    std::string reason) {
   if (!blames(cause)) return;
   std::lock_guard lock(mutex_);
+  note_cost(costly_loads_, model_digest, cause);
   Model& model = touch(model_digest);
   if (++model.load_crashes < limits_.load_crashes || !model.reason.empty()) return;
   model.reason = base::str_cat("quarantined: it ended its worker ", model.load_crashes,
@@ -57,6 +85,7 @@ void Quarantine::record_run_crash(const std::string& model_digest, uint64_t requ
                                   EndCause cause, std::string reason) {
   if (!blames(cause)) return;
   std::lock_guard lock(mutex_);
+  note_cost(costly_runs_, model_digest, cause);
   const Clock::time_point now = now_();
   Model& model = touch(model_digest);
   Request& request = touch(model, request_digest);
@@ -100,11 +129,18 @@ void Quarantine::record_load(const std::string& model_digest) {
   if (empty()) return;
   std::lock_guard lock(mutex_);
   const auto found = models_.find(model_digest);
-  if (found == models_.end()) return;
-  found->second.load_crashes = 0;
-  if (!found->second.reason.empty() || !found->second.requests.empty()) return;
-  models_.erase(found);
-  count_.store(models_.size(), std::memory_order_release);
+  if (found != models_.end()) {
+    found->second.load_crashes = 0;
+    if (found->second.reason.empty() && found->second.requests.empty()) models_.erase(found);
+  }
+  recount();
+}
+
+void Quarantine::record_instance(const std::string& model_digest) {
+  if (empty()) return;
+  std::lock_guard lock(mutex_);
+  costly_loads_.erase(model_digest);
+  recount();
 }
 
 std::optional<std::string> Quarantine::model_reason(const std::string& model_digest) const {
@@ -131,7 +167,7 @@ std::optional<std::string> Quarantine::request_reason(const std::string& model_d
 void Quarantine::release(const std::string& model_digest) {
   std::lock_guard lock(mutex_);
   models_.erase(model_digest);
-  count_.store(models_.size(), std::memory_order_release);
+  recount();
 }
 
 }  // namespace supernova::engine::worker

@@ -2,6 +2,11 @@
 // with that reason instead of being tried again. It ends for a model when its file changes (another
 // digest) or when an operator loads it again (release). Bounded; safe from any thread.
 //
+// What has used up its worker's memory is costly as well, since the kernel clears and frees it all:
+// a model's runs, or its load, are done at low priority for a while, so that neighbours don't pay
+// for it when that happens again. An operator does not end that, as the file is the same. What took
+// too long is not costly: at low priority it would take longer.
+//
 // Who records a crash must know whose it was. A run that was alone in its worker is to blame for
 // it; of several that overlapped, each is a suspect only: try them again one at a time and record
 // those that crash then.
@@ -20,6 +25,8 @@
 #include "engine/worker/restart_policy.h"
 
 namespace supernova::engine::worker {
+
+enum class Work { kLoad, kRun };
 
 struct QuarantineLimits {
   int load_crashes = 2;       // of a model, before it is not opened any more
@@ -45,15 +52,21 @@ class Quarantine {
                         std::string reason);
   // The model has been loaded: crashes of earlier attempts don't count any more.
   void record_load(const std::string& model_digest);
+  // So has an instance of it, and it took no more memory than there is.
+  void record_instance(const std::string& model_digest);
 
   // Why the model, or this request to it, is not tried any more; nothing where it may be.
   std::optional<std::string> model_reason(const std::string& model_digest) const;
   std::optional<std::string> request_reason(const std::string& model_digest,
                                             uint64_t request_digest) const;
+  // Whether it used up memory within the window, and, for loads, none has succeeded since.
+  bool is_costly(Work work, const std::string& model_digest) const;
+  // Whether any of these may answer for that model.
+  bool knows(const std::string& model_digest) const;
   // Nothing is known about any model: request digests need not even be computed. Without a lock.
   bool empty() const { return count_.load(std::memory_order_acquire) == 0; }
 
-  // An operator wants it tried again: all about the model is forgotten.
+  // An operator wants it tried again: why it is not is forgotten.
   void release(const std::string& model_digest);
 
  private:
@@ -74,11 +87,20 @@ class Quarantine {
   Model& touch(const std::string& model_digest);
   Request& touch(Model& model, uint64_t request_digest);
   void judge(Model& model, const std::string& reason);
+  using Costly = std::unordered_map<std::string, Clock::time_point>;
+
+  void note_cost(Costly& costly, const std::string& model_digest, EndCause cause);
+  void recount() {
+    count_.store(models_.size() + costly_loads_.size() + costly_runs_.size(),
+                 std::memory_order_release);
+  }
 
   const QuarantineLimits limits_;
   const std::function<Clock::time_point()> now_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Model> models_;
+  Costly costly_loads_;  // when they last were
+  Costly costly_runs_;
   uint64_t order_ = 0;
   std::atomic<size_t> count_{0};
 };

@@ -54,6 +54,48 @@ TEST_F(QuarantineTest, ALoadThatWorksForgetsEarlierAttempts) {
   EXPECT_EQ(quarantine.model_reason("a"), std::nullopt);
 }
 
+TEST_F(QuarantineTest, WhatUsedUpMemoryIsCostlyForAWhile) {
+  Quarantine quarantine = make();
+  quarantine.record_run_crash("a", 1, EndCause::kCrashed, "SIGSEGV");
+  quarantine.record_run_crash("a", 1, EndCause::kTimedOut, "took too long");
+  EXPECT_FALSE(quarantine.is_costly(Work::kRun, "a"));
+  quarantine.record_run_crash("a", 2, EndCause::kOutOfMemory, "ran out of memory");
+  EXPECT_TRUE(quarantine.is_costly(Work::kRun, "a"));
+  EXPECT_FALSE(quarantine.is_costly(Work::kLoad, "a"));
+  EXPECT_FALSE(quarantine.is_costly(Work::kRun, "b"));
+  quarantine.release("a");
+  EXPECT_TRUE(quarantine.is_costly(Work::kRun, "a"));  // the file is the same
+  EXPECT_TRUE(quarantine.knows("a"));
+  now_ += limits_.window + std::chrono::seconds(1);
+  EXPECT_FALSE(quarantine.is_costly(Work::kRun, "a"));
+}
+
+TEST_F(QuarantineTest, ALoadThatUsedUpMemoryIsCostlyUntilOneWorks) {
+  Quarantine quarantine = make();
+  quarantine.record_load_crash("a", EndCause::kOutOfMemory, "ran out of memory");
+  EXPECT_TRUE(quarantine.is_costly(Work::kLoad, "a"));
+  EXPECT_FALSE(quarantine.is_costly(Work::kRun, "a"));
+  quarantine.release("a");
+  EXPECT_TRUE(quarantine.is_costly(Work::kLoad, "a"));
+  quarantine.record_load("a");
+  EXPECT_TRUE(quarantine.is_costly(Work::kLoad, "a"));
+  quarantine.record_instance("a");
+  EXPECT_FALSE(quarantine.is_costly(Work::kLoad, "a"));
+  EXPECT_TRUE(quarantine.empty());
+}
+
+TEST_F(QuarantineTest, NoMoreThanSoManyAreCostly) {
+  limits_.max_models = 3;
+  Quarantine quarantine = make();
+  for (const char* model : {"a", "b", "c", "d"}) {
+    now_ += std::chrono::seconds(1);
+    quarantine.record_load_crash(model, EndCause::kOutOfMemory, "ran out of memory");
+  }
+  EXPECT_FALSE(quarantine.is_costly(Work::kLoad, "a"));
+  EXPECT_TRUE(quarantine.is_costly(Work::kLoad, "b"));
+  EXPECT_TRUE(quarantine.is_costly(Work::kLoad, "d"));
+}
+
 TEST_F(QuarantineTest, OutsideKillsBlameNobody) {
   Quarantine quarantine = make();
   for (int i = 0; i < 100; ++i) {

@@ -10,6 +10,12 @@ namespace {
 
 // How often a question or a load is asked again when its worker was killed.
 constexpr int kMaxTries = 10;
+// Loads in a worker at the same time.
+constexpr int kMaxLoads = 8;
+// Runs wait for a worker for so long before their model is said not to be ready.
+constexpr std::chrono::milliseconds kShortOutage{1000};
+// For the end of runs that were to end long ago, when their instance is closed.
+constexpr std::chrono::milliseconds kLastWait{10'000};
 
 std::vector<int> files_of(const base::File& file) {
   return file.is_open() ? std::vector<int>{file.get()} : std::vector<int>{};
@@ -69,56 +75,89 @@ base::Result<std::unique_ptr<Verdict>> RemoteEngine::can_run(const sn_artefact* 
   return verdict;
 }
 
+// Several at a time, so that one that takes long does not hold up others; a suspicious one alone,
+// without runs.
+void RemoteEngine::begin_load(bool alone) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock,
+                [&] { return stopping_ || (!load_is_alone_ && loads_ < (alone ? 1 : kMaxLoads)); });
+  ++loads_;
+  if (!alone) return;
+  load_is_alone_ = true;
+  update_gate();
+}
+
+void RemoteEngine::end_load(bool alone) {
+  std::lock_guard lock(mutex_);
+  --loads_;
+  if (alone) {
+    load_is_alone_ = false;
+    update_gate();
+  }
+  changed_.notify_all();
+}
+
+// One attempt at a load, and what was in its worker when that ended over it.
+struct RemoteEngine::Attempt {
+  base::Result<std::string> reply = absl::UnavailableError("there is no worker that serves");
+  Worker worker;
+  bool careful = false;
+  bool died = false;
+  bool kept = false;
+  bool timed_out = false;
+  size_t runs = 0;
+  int loads = 0;
+};
+
+void RemoteEngine::try_load(const Order& order, const std::function<void()>& keep_it,
+                            const Sink& sink, Attempt& attempt) {
+  const Worker& worker = attempt.worker;
+  {
+    std::lock_guard lock(mutex_);
+    ++loads_in_worker_;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  if (worker != nullptr) {
+    const uint32_t type = order.type | (attempt.careful ? kCarefully : 0);
+    attempt.reply = worker->call(static_cast<MessageType>(type), order.body, files_of(order.file),
+                                 options_.load_timeout, &attempt.died, sink);
+  }
+  attempt.timed_out = std::chrono::steady_clock::now() - start >= options_.load_timeout;
+  std::lock_guard lock(mutex_);
+  --loads_in_worker_;
+  attempt.runs = runs_at_death_;
+  attempt.loads = loads_at_death_;
+  attempt.kept = attempt.reply.ok() && worker_ == worker && serving_ != 0;
+  if (attempt.kept && keep_it) keep_it();
+}
+
 // Asks until it is answered, by a worker that is still there when `keep_it` has been called. A
 // worker that ends over it while nothing else was in it is blamed on it, and what is to be opened
-// is tried once more; where runs were, it is tried again without them.
+// is tried once more; where runs or other loads were, it is tried again without them.
 base::Result<std::string> RemoteEngine::load(const std::string& digest, const Order& order,
                                              const std::function<void()>& keep_it,
                                              const Sink& sink) {
-  std::lock_guard one_at_a_time(load_mutex_);
   bool alone = false;
-  const auto pause_runs = [&](int change) {
-    std::lock_guard lock(mutex_);
-    pauses_ += change;
-    update_gate();
-  };
   for (int i = 0; i < kMaxTries; ++i) {
-    if (!quarantine_.empty()) {
-      if (const auto reason = quarantine_.model_reason(digest)) {
-        return absl::UnavailableError(base::str_cat("could not be opened: ", *reason));
-      }
+    if (const auto reason = quarantine_.model_reason(digest)) {
+      return absl::UnavailableError(base::str_cat("could not be opened: ", *reason));
     }
-    if (alone) pause_runs(1);
-    const Worker worker = wait_for_worker();
-    if (worker != nullptr && alone) runs_.wait_until_idle(options_.load_timeout);
-    bool died = false;
-    {
-      std::lock_guard lock(mutex_);
-      is_loading_ = true;
-    }
-    const auto start = std::chrono::steady_clock::now();
-    base::Result<std::string> reply =
-        worker == nullptr ? base::Status(absl::UnavailableError("there is no worker that serves"))
-                          : worker->call(order.type, order.body, files_of(order.file),
-                                         options_.load_timeout, &died, sink);
-    size_t runs_begun = 0;
-    bool kept = false;
-    {
-      std::lock_guard lock(mutex_);
-      is_loading_ = false;
-      runs_begun = started_at_death_;
-      kept = reply.ok() && worker_ == worker && serving_ != 0;
-      if (kept && keep_it) keep_it();
-    }
-    if (alone) pause_runs(-1);
-    if (kept || (!died && !reply.ok())) return reply;
-    if (!died || !blames(worker->end().cause)) continue;
-    const WorkerEnd& end = worker->end();
-    const bool timed_out = std::chrono::steady_clock::now() - start >= options_.load_timeout;
-    if (runs_begun == 0 || timed_out || alone) {
+    Attempt attempt;
+    begin_load(alone);
+    attempt.worker = wait_for_worker();
+    if (attempt.worker != nullptr && alone) runs_.wait_until_idle(options_.load_timeout);
+    attempt.careful = quarantine_.is_costly(Work::kLoad, digest);
+    try_load(order, keep_it, sink, attempt);
+    end_load(alone);
+    if (attempt.kept || (!attempt.died && !attempt.reply.ok())) return std::move(attempt.reply);
+    if (!attempt.died || !blames(attempt.worker->end().cause)) continue;
+    const WorkerEnd& end = attempt.worker->end();
+    // Somebody else's time was over.
+    if (end.cause == EndCause::kTimedOut && !attempt.timed_out) continue;
+    if ((attempt.runs == 0 && attempt.loads == 1) || attempt.timed_out || alone) {
       quarantine_.record_load_crash(digest, end.cause, end.reason);
       const auto reason = quarantine_.model_reason(digest);
-      if (reason || timed_out || sink) {
+      if (reason || attempt.timed_out || sink) {
         return absl::UnavailableError(
             base::str_cat("could not be opened: ", reason ? *reason : end.reason));
       }
@@ -205,17 +244,17 @@ base::Result<std::shared_ptr<RemoteModel>> RemoteEngine::open_model(const sn_art
     close_model(model);
     return absl::InternalError("what the worker says of the model makes no sense");
   }
-  // Before, it may have been known to crash.
-  model->is_suspect = !quarantine_.empty();
   quarantine_.record_load(model->digest);
+  model->is_suspect = quarantine_.knows(model->digest);
   return model;
 }
 
 void RemoteEngine::close_model(const std::shared_ptr<RemoteModel>& model) {
-  close(kModelClose, model->key, [&] { std::erase(models_, model); });
+  close(kModelClose, model->key, options_.load_timeout, [&] { std::erase(models_, model); });
 }
 
-void RemoteEngine::close(MessageType type, uint64_t key, const std::function<void()>& forget) {
+void RemoteEngine::close(MessageType type, uint64_t key, std::chrono::milliseconds timeout,
+                         const std::function<void()>& forget) {
   std::lock_guard no_opening(reopen_mutex_);
   Worker worker;
   {
@@ -226,7 +265,7 @@ void RemoteEngine::close(MessageType type, uint64_t key, const std::function<voi
   if (worker == nullptr) return;
   // Who hears the worker can't wait for it.
   if (RemoteRuns::hears_workers()) return worker->tell(type, 0, keys({key}));
-  worker->call(type, keys({key}), {}, options_.load_timeout).status().IgnoreError();
+  worker->call(type, keys({key}), {}, timeout).status().IgnoreError();
 }
 
 base::Result<std::unique_ptr<RemoteInstance>> RemoteEngine::open_instance(
@@ -236,6 +275,7 @@ base::Result<std::unique_ptr<RemoteInstance>> RemoteEngine::open_instance(
   instance->model = model;
   instance->device = Device(device);
   instance->options = read_options(options);
+  instance->max_concurrency = std::max(1, info_->get().max_concurrency);
   {
     std::lock_guard lock(mutex_);
     instance->key = next_key_++;
@@ -245,17 +285,23 @@ base::Result<std::unique_ptr<RemoteInstance>> RemoteEngine::open_instance(
            wants_spare_ = options_.spare;
            changed_.notify_all();
          }).status());
+  quarantine_.record_instance(model->digest);
   return instance;
 }
 
 void RemoteEngine::close_instance(RemoteInstance& instance) {
-  close(kInstanceClose, instance.key, [&] { std::erase(instance.model->instances, &instance); });
+  // The worker closes it when its runs are over. Those that don't end are ended with the worker.
+  const auto timeout = runs_.has_abandoned(instance) ? std::min(kLastWait, options_.load_timeout)
+                                                     : options_.load_timeout;
+  close(kInstanceClose, instance.key, timeout,
+        [&] { std::erase(instance.model->instances, &instance); });
   runs_.trim_memory();
 }
 
 base::Status RemoteEngine::instance_info(RemoteInstance& instance) {
   SN_TRY(check_open(*instance.model));
   SN_TRY(quarantined(*instance.model, nullptr));
+  SN_TRY(check_serving());
   {
     std::lock_guard lock(mutex_);
     if (instance.info != nullptr) return {};
@@ -287,7 +333,24 @@ base::Result<std::unique_ptr<RemoteState>> RemoteEngine::open_state(RemoteInstan
 
 void RemoteEngine::close_state(const RemoteState& state) {
   if (state.worker != serving_) return;  // it went with its worker
-  close(kStateClose, state.key, [] {});
+  close(kStateClose, state.key, options_.load_timeout, [] {});
+}
+
+// Runs wait for a worker a short while; beyond that the model is better asked elsewhere.
+base::Status RemoteEngine::check_serving() {
+  const auto since = runs_.waits_since();
+  if (!since) return {};
+  const auto now = std::chrono::steady_clock::now();
+  const bool is_refused = !runs_.refusal().ok();
+  if (!is_refused && now - *since <= kShortOutage) return {};
+  std::lock_guard lock(mutex_);
+  if (worker_ != nullptr && load_is_alone_) {
+    return absl::UnavailableError("its worker is busy with a load that ended the one before");
+  }
+  return absl::UnavailableError(base::str_cat(
+      "no worker has been ready for ",
+      std::chrono::duration_cast<std::chrono::milliseconds>(now - *since).count() / 1000.0,
+      " s; the last time: ", last_end_.empty() ? "it has not started yet" : last_end_));
 }
 
 base::Status RemoteEngine::check_open(RemoteModel& model) {
@@ -297,9 +360,12 @@ base::Status RemoteEngine::check_open(RemoteModel& model) {
 }
 
 int32_t RemoteEngine::run(RemoteInstance& instance, const sn_run& run, sn_error* error) {
+  bool careful = false;
   const auto status = [&]() -> base::Status {
     SN_TRY(check_open(*instance.model));
     SN_TRY(quarantined(*instance.model, &run));
+    careful = instance.model->is_suspect.load(std::memory_order_relaxed) &&
+              quarantine_.is_costly(Work::kRun, instance.model->digest);
     const auto* const state = reinterpret_cast<const RemoteState*>(run.state);
     if (state != nullptr && state->worker != serving_) {
       return absl::FailedPreconditionError(
@@ -307,7 +373,7 @@ int32_t RemoteEngine::run(RemoteInstance& instance, const sn_run& run, sn_error*
     }
     return {};
   }();
-  if (status.ok()) return runs_.run(instance, run, error);
+  if (status.ok()) return runs_.run(instance, run, careful, error);
   return fail(status, error);
 }
 

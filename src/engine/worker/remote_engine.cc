@@ -229,8 +229,10 @@ void RemoteEngine::on_end(uint64_t number, const WorkerEnd& end) {
   if (served) death.lost = runs_.collect();
   std::lock_guard lock(mutex_);
   if (served) {
-    started_at_death_ = death.lost.started.size();
-    death.load_was_under_way = is_loading_;
+    runs_at_death_ = death.lost.started.size();
+    loads_at_death_ = loads_in_worker_;
+    death.load_was_under_way = loads_in_worker_ > 0;
+    if (end.cause != EndCause::kStopped) last_end_ = end.reason;
     death_ = std::move(death);
   }
   changed_.notify_all();
@@ -286,6 +288,8 @@ void RemoteEngine::serve_with(Worker worker) {
   changed_.notify_all();
 }
 
-void RemoteEngine::update_gate() { runs_.go_to(serving_ != 0 && pauses_ == 0 ? worker_ : nullptr); }
+void RemoteEngine::update_gate() {
+  runs_.go_to(serving_ != 0 && !load_is_alone_ ? worker_ : nullptr);
+}
 
 }  // namespace supernova::engine::worker

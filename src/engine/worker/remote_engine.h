@@ -102,12 +102,19 @@ class RemoteEngine {
   // Calls. remote_calls.cc
   Worker wait_for_worker();
   base::Result<std::string> ask(MessageType type, std::string_view body, int file = -1);
+  struct Attempt;
   base::Result<std::string> load(const std::string& digest, const Order& order,
                                  const std::function<void()>& keep_it, const Sink& sink = {});
+  void try_load(const Order& order, const std::function<void()>& keep_it, const Sink& sink,
+                Attempt& attempt);
+  void begin_load(bool alone);
+  void end_load(bool alone);
   static base::Result<Order> model_order(const RemoteModel& model);
   static Order instance_order(const RemoteInstance& instance);
   std::string digest_of(const sn_artefact& artefact) const;
-  void close(MessageType type, uint64_t key, const std::function<void()>& forget);
+  void close(MessageType type, uint64_t key, std::chrono::milliseconds timeout,
+             const std::function<void()>& forget);
+  base::Status check_serving();
   static base::Status check_open(RemoteModel& model);
 
   const RemoteOptions options_;
@@ -117,8 +124,6 @@ class RemoteEngine {
   std::unique_ptr<EngineInfo> info_;
   RemoteRuns runs_;
 
-  // One load at a time, so that what crashes is known.
-  std::mutex load_mutex_;
   // While a new worker is told what to open, nothing is closed.
   std::mutex reopen_mutex_;
 
@@ -142,16 +147,20 @@ class RemoteEngine {
     bool load_was_under_way = false;
   };
   std::optional<Death> death_;
-  size_t started_at_death_ = 0;  // runs that the last one to end had begun
-  bool is_loading_ = false;
-  int pauses_ = 0;  // of runs, while a suspicious load is alone with a worker
+  std::string last_end_;  // why there was no worker the last time
+  // What the last one to end had begun.
+  size_t runs_at_death_ = 0;
+  int loads_at_death_ = 0;
+  // Loads whose turn it is, those of them that a worker has, and whether the only one is suspicious
+  // and alone with its worker.
+  int loads_ = 0;
+  int loads_in_worker_ = 0;
+  bool load_is_alone_ = false;
   int streak_ = 0;  // of crashes
   int spare_failures_ = 0;
   std::chrono::steady_clock::time_point next_spare_;
   uint64_t next_key_ = 1;
   std::vector<std::shared_ptr<RemoteModel>> models_;
-  // The keeper's own.
-  std::vector<RemoteRunPtr> suspects_;
   std::thread keeper_;
 };
 

@@ -22,6 +22,7 @@ struct RemoteInstance {
   uint64_t key = 0;
   Device device;
   OptionPairs options;
+  int max_concurrency = 1;
   std::unique_ptr<Verdict> info;  // once it was asked for; then it stays
   // What its runs have been like.
   std::atomic<uint64_t> room{0};        // bytes that the engine brings

@@ -16,6 +16,17 @@ constexpr milliseconds kWorthWaiting{1000};
 constexpr int kMaxLosses = 20;
 constexpr int kMaxCrashes = 2;  // its first try, and the second
 
+// The same for the same content, as the host gave it, or, where that is gone, as the worker got it.
+uint64_t digest_of_content(const RemoteRun& run) {
+  if (!run.is_abandoned()) return digest_of_request(*run.run);
+  // A copy: the worker can write there.
+  const std::string request(reinterpret_cast<const char*>(run.slot.data) + sizeof(SlotHead),
+                            run.request_size);
+  RequestView view;
+  const bool understood = view.read(request, run.data(), run.room_offset - run.data_offset);
+  return understood ? digest_of_request(view.run) : 0;
+}
+
 std::string lost_with(const WorkerEnd& end) {
   return base::str_cat("the run was lost: ", end.reason);
 }
@@ -97,13 +108,14 @@ RemoteEngine::Worker RemoteEngine::next_worker() {
     serving_ = next_number_++;
     auto started = start_worker(serving_);
     if (started.ok()) return *std::move(started);
+    const std::string reason(base::message(started.status()));
     {
       std::lock_guard lock(mutex_);
       serving_ = 0;
       death_.reset();  // that is its end
+      last_end_ = reason;
     }
     ++streak_;
-    const std::string reason(base::message(started.status()));
     SN_LOG(Error, "no worker of '{}' can be started: {}", options_.command.name, reason);
     wait_before_restart(reason);
   }
@@ -179,6 +191,7 @@ void RemoteEngine::judge(RemoteRuns::Lost lost, const WorkerEnd& end, bool load_
 
 // Not its doing.
 void RemoteEngine::try_again(const RemoteRunPtr& run, const WorkerEnd& end) {
+  if (run->is_abandoned()) return;
   if (run->keeps_state || run->has_answered) {
     return runs_.fail(
         run, SN_UNAVAILABLE,
@@ -192,11 +205,12 @@ void RemoteEngine::try_again(const RemoteRunPtr& run, const WorkerEnd& end) {
 }
 
 void RemoteEngine::judge_started(const RemoteRunPtr& run, const WorkerEnd& end, bool is_certain) {
-  RemoteModel& model = *run->instance->model;
+  RemoteModel& model = run->is_abandoned() ? *run->abandoned_model : *run->instance->model;
   if (is_certain) {
     model.is_suspect = true;
-    quarantine_.record_run_crash(model.digest, digest_of_request(*run->run), end.cause, end.reason);
+    quarantine_.record_run_crash(model.digest, digest_of_content(*run), end.cause, end.reason);
   }
+  if (run->is_abandoned()) return;
   if (run->overdue) return runs_.fail(run, SN_DEADLINE_EXCEEDED, lost_with(end));
   if (run->keeps_state || run->has_answered || run->cancelled) return try_again(run, end);
   if (++run->crashes >= kMaxCrashes) {
@@ -207,17 +221,15 @@ void RemoteEngine::judge_started(const RemoteRunPtr& run, const WorkerEnd& end, 
   if (!status.ok()) {
     return runs_.fail(run, static_cast<int32_t>(status.code()), base::message(status));
   }
-  suspects_.push_back(run);
+  run->careful = run->careful || end.cause == EndCause::kOutOfMemory;
+  runs_.suspect(run);
 }
 
 // One at a time, so that it is known whose doing it is when it happens again. False when the worker
 // has ended.
 bool RemoteEngine::retry_suspects(WorkerProcess& worker) {
-  while (!suspects_.empty()) {
-    const RemoteRunPtr run = std::move(suspects_.back());
-    suspects_.pop_back();
+  while (runs_.submit_suspect(worker)) {
     record_->count_retried_run();
-    runs_.submit_alone(run, worker);
     if (serving_ == 0) {
       // It ended before, or while, it got this run: what it has not is collected by hand.
       std::unique_lock lock(mutex_);

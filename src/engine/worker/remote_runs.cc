@@ -2,7 +2,7 @@
 
 #include <sched.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
 
 #include "engine/abi_calls.h"
@@ -28,8 +28,6 @@ constexpr auto kLook = std::chrono::microseconds(200);
 constexpr auto kLookAlone = std::chrono::microseconds(20);  // then others may have the processor
 // The worker is woken before so much is copied, not after.
 constexpr size_t kLongCopy = size_t{64} << 10U;
-// Outputs from this size on stay in the slot until the host gives them back.
-constexpr size_t kInPlace = size_t{64} << 10U;
 
 thread_local bool this_thread_hears_workers = false;
 
@@ -49,6 +47,15 @@ bool brings_outputs(const sn_run& run) {
 
 RemoteRuns::RemoteRuns() : looks_(several_cores()) {}
 
+RemoteRuns::~RemoteRuns() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    earlier_.notify_all();
+  }
+  if (timekeeper_.joinable()) timekeeper_.join();
+}
+
 void RemoteRuns::set_hears_workers() { this_thread_hears_workers = true; }
 bool RemoteRuns::hears_workers() { return this_thread_hears_workers; }
 
@@ -61,6 +68,9 @@ base::Result<RemoteRunPtr> RemoteRuns::prepare(RemoteInstance& instance, const s
   auto run = std::make_shared<RemoteRun>();
   run->instance = &instance;
   run->run = &given;
+  run->instance_key = instance.key;
+  run->state_key = state != nullptr ? state->key : 0;
+  run->deadline_ns = given.deadline_ns;
   run->keeps_state = state != nullptr;
   run->request_size = request.size();
   run->response_offset = aligned(sizeof(SlotHead) + request.size());
@@ -79,7 +89,7 @@ base::Result<RemoteRunPtr> RemoteRuns::prepare(RemoteInstance& instance, const s
 
 // With the lock held. Fills in what a worker before may have written over.
 base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, uint32_t state) {
-  if (in_flight_.size() >= Board::kRing) {
+  if (in_flight_.size() + abandoned_.size() >= Board::kRing) {
     return absl::ResourceExhaustedError(
         base::str_cat("more than ", Board::kRing, " runs are in the worker"));
   }
@@ -91,6 +101,9 @@ base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, 
   head.data_offset = run->data_offset;
   head.room_offset = run->room_offset;
   head.room_size = run->room_size;
+  head.careful = run->careful ? 1 : 0;
+  // A cancel that came before this found no run.
+  run->cancelled = run->cancelled || is_cancelled(*run->run);
   head.cancelled.store(run->cancelled ? 1 : 0, std::memory_order_relaxed);
   head.started.store(0, std::memory_order_relaxed);
   head.response_size.store(0, std::memory_order_relaxed);
@@ -105,33 +118,37 @@ base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, 
   return {};
 }
 
-int32_t RemoteRuns::run(RemoteInstance& instance, const sn_run& given, sn_error* error) {
+int32_t RemoteRuns::run(RemoteInstance& instance, const sn_run& given, bool careful,
+                        sn_error* error) {
   const auto failed = [&](const base::Status& status) { return engine::fail(status, error); };
   auto prepared = prepare(instance, given);
   if (!prepared.ok()) return failed(prepared.status());
   const RemoteRunPtr& run = *prepared;
+  run->careful = careful;
   if (run->room_offset - run->data_offset >= kLongCopy) wake_early();
   copy_inputs(given, run->data());
-  const bool is_long = instance.typical_ns.load(std::memory_order_relaxed) > kLongNs;
-  const bool waits = !is_long && !hears_workers();
+  const uint64_t typical_ns = instance.typical_ns.load(std::memory_order_relaxed);
+  const bool waits = typical_ns <= kLongNs && !hears_workers();
   {
     std::lock_guard lock(mutex_);
     if (!refusal_.ok()) return failed(refusal_);
-    if (worker_ == nullptr) {
+    watch(*run);
+    if (worker_ == nullptr || must_wait(*run)) {
+      if (is_cancelled(given)) return failed(absl::CancelledError("cancelled"));
       waiting_.push_back(run);
       return SN_OK;
     }
     const base::Status status = submit(run, *worker_, waits ? kWaited : kHanded);
     if (!status.ok()) return failed(status);
   }
-  return waits ? wait(run, error) : int32_t{SN_OK};
+  return waits ? wait(run, typical_ns, error) : int32_t{SN_OK};
 }
 
 // Until the answer is there, somebody else takes care of it, or it has taken too long for that.
-int32_t RemoteRuns::wait(const RemoteRunPtr& run, sn_error* error) {
+// Then the run may be over, and what it was given gone.
+int32_t RemoteRuns::wait(const RemoteRunPtr& run, uint64_t typical_ns, sn_error* error) {
   std::atomic<uint32_t>& state = run->head().state;
-  const uint64_t typical = run->instance->typical_ns.load(std::memory_order_relaxed);
-  if (looks_ && typical < kQuickNs) {
+  if (looks_ && typical_ns < kQuickNs) {
     const auto start = Clock::now();
     for (auto now = start; state.load() == kWaited && now < start + kLook; now = Clock::now()) {
       if (now > start + kLookAlone) ::sched_yield();
@@ -141,7 +158,7 @@ int32_t RemoteRuns::wait(const RemoteRunPtr& run, sn_error* error) {
   uint32_t seen = kWaited;
   if (state.compare_exchange_strong(seen, kSleeping)) {
     const auto end = Clock::now() + std::max<Clock::duration>(
-                                        kLeastPatience, std::chrono::nanoseconds(2 * typical));
+                                        kLeastPatience, std::chrono::nanoseconds(2 * typical_ns));
     seen = kSleeping;
     while (seen == kSleeping) {
       const auto left = end - Clock::now();
@@ -164,205 +181,20 @@ void RemoteRuns::wake_early() {
 }
 
 bool RemoteRuns::claim(const RemoteRunPtr& run) {
-  std::lock_guard lock(mutex_);
-  const bool claimed = in_flight_.erase(run->id) > 0;
-  if (claimed && in_flight_.empty()) idle_.notify_all();
+  Failed failed;
+  bool claimed = false;
+  {
+    std::lock_guard lock(mutex_);
+    claimed = in_flight_.erase(run->id) > 0;
+    if (!claimed) forget_abandoned(run->id, failed);
+    tell_if_idle();
+  }
+  fail_all(failed);
   return claimed;
 }
 
-void RemoteRuns::on_message(Message& message) {
-  RemoteRunPtr run;
-  ResponseRecord response;
-  bool understood = true;
-  if (message.type == kResponse) {
-    Reader in(message.body);
-    in.number();
-    understood = in.ok() && read_response(std::string_view(message.body).substr(8), response);
-    response.final = response.final || !understood || response.refused;
-  }
-  {
-    std::lock_guard lock(mutex_);
-    const auto found = in_flight_.find(message.id);
-    if (found == in_flight_.end()) return;
-    run = found->second;
-    if (message.type == kRunDone || response.final) {
-      in_flight_.erase(found);
-      if (in_flight_.empty()) idle_.notify_all();
-    }
-  }
-  if (message.type == kRunDone) {
-    deliver_from_slot(run);
-    return;
-  }
-  if (!understood) return fail(run, SN_INTERNAL, "the worker's response makes no sense");
-  deliver(run, response, message.files);
-}
-
-int32_t RemoteRuns::deliver_from_slot(const RemoteRunPtr& run, sn_error* refusal) {
-  const uint64_t size = run->head().response_size.load(std::memory_order_acquire);
-  // A copy: what is checked must be what is used.
-  absl::InlinedVector<uint64_t, 64> body;
-  ResponseRecord response;
-  bool understood = size <= run->response_capacity;
-  if (understood) {
-    body.resize(size / sizeof(uint64_t) + 1);
-    std::memcpy(body.data(), run->slot.data + run->response_offset, size);
-    understood = read_response({reinterpret_cast<const char*>(body.data()), size}, response);
-  }
-  if (!understood) {
-    fail(run, SN_INTERNAL, "the worker's response makes no sense");
-    return SN_OK;
-  }
-  if (refusal != nullptr && response.refused && response.code != SN_OK) {
-    fill_error(refusal, response.code, response.message);
-    return response.code;
-  }
-  response.final = true;
-  std::vector<base::File> none;
-  deliver(run, response, none);
-  return SN_OK;
-}
-
-namespace {
-
-// An output in shared memory that the host has to give back.
-struct Borrowed {
-  RemoteRunPtr run;     // holds the slot
-  SharedMemory memory;  // or a file of its own
-};
-
-void give_back(void* owner) { delete static_cast<Borrowed*>(owner); }
-
-void lend_out(sn_buffer& buffer, const std::byte* data, std::unique_ptr<Borrowed> owner) {
-  buffer.data = const_cast<std::byte*>(data);
-  buffer.owner = owner.release();
-  buffer.release = &give_back;
-}
-
-// Memory of the host's own, so that the slot is free at once.
-bool copy_out(sn_buffer& buffer, const std::byte* data, size_t size) {
-  buffer.data = std::malloc(std::max<size_t>(size, 1));
-  if (buffer.data == nullptr) return false;
-  if (size > 0) std::memcpy(buffer.data, data, size);
-  buffer.owner = buffer.data;
-  buffer.release = &std::free;
-  return true;
-}
-
-// Where a worker says that an output is: checked, and made what the ABI promises.
-base::Status take_output(const RemoteRunPtr& run, const OutputRecord& output,
-                         std::vector<base::File>& files, sn_buffer& buffer) {
-  const auto wrong = [&] {
-    return absl::InternalError(base::str_cat("the worker's response has an output '",
-                                             output.name != nullptr ? output.name : "",
-                                             "' that can't be where it says"));
-  };
-  buffer.size = sizeof(buffer);
-  buffer.device.size = sizeof(buffer.device);
-  buffer.byte_size = output.byte_size;
-  switch (output.place) {
-    case OutputPlace::kNowhere:
-      if (output.byte_size != 0) return wrong();
-      return copy_out(buffer, nullptr, 0) ? base::Status() : absl::ResourceExhaustedError("memory");
-    case OutputPlace::kLent: {
-      if (output.where >= run->run->output_count) return wrong();
-      const sn_buffer& lent = element(run->run->outputs, output.where)->buffer;
-      const size_t capacity = lent.capacity != 0 ? lent.capacity : lent.byte_size;
-      if (lent.data == nullptr || output.byte_size > capacity) return wrong();
-      const std::byte* const from = run->data() + lent_offset(*run->run, output.where);
-      if (output.byte_size > 0) std::memcpy(lent.data, from, output.byte_size);
-      buffer.data = lent.data;
-      buffer.capacity = lent.capacity;
-      return {};
-    }
-    case OutputPlace::kRoom: {
-      if (output.where > run->room_size || output.byte_size > run->room_size - output.where) {
-        return wrong();
-      }
-      const std::byte* const from = run->slot.data + run->room_offset + output.where;
-      // Texts are read by their lengths, which must not change under the reader.
-      if (output.byte_size >= kInPlace && output.dtype != SN_BYTES) {
-        lend_out(buffer, from, std::make_unique<Borrowed>(Borrowed{run, {}}));
-        return {};
-      }
-      return copy_out(buffer, from, output.byte_size) ? base::Status()
-                                                      : absl::ResourceExhaustedError("memory");
-    }
-    case OutputPlace::kFile: {
-      if (output.where >= files.size() || !files[output.where].is_open()) return wrong();
-      SN_ASSIGN(SharedMemory memory,
-                SharedMemory::map_sealed(std::move(files[output.where]), output.byte_size));
-      const std::byte* const from = memory.data();
-      lend_out(buffer, from, std::make_unique<Borrowed>(Borrowed{nullptr, std::move(memory)}));
-      return {};
-    }
-  }
-  return wrong();
-}
-
-// What the next run of this instance is to be prepared for.
-void remember(RemoteInstance& instance, const ResponseRecord& response, uint64_t took_ns) {
-  uint64_t brought = 0;
-  for (const OutputRecord& output : response.outputs) {
-    if (output.place == OutputPlace::kRoom || output.place == OutputPlace::kFile) {
-      brought += aligned(output.byte_size);
-    }
-  }
-  const uint64_t room = instance.room.load(std::memory_order_relaxed);
-  if (brought > room) {
-    instance.room.store(brought + brought / 8, std::memory_order_relaxed);
-  } else if (brought < room / 4) {
-    instance.room.store(room - room / 16, std::memory_order_relaxed);
-  }
-  const uint64_t before = instance.typical_ns.load(std::memory_order_relaxed);
-  instance.typical_ns.store(before == 0 ? took_ns : before - before / 8 + took_ns / 8,
-                            std::memory_order_relaxed);
-}
-
-}  // namespace
-
-void RemoteRuns::deliver(const RemoteRunPtr& run, const ResponseRecord& response,
-                         std::vector<base::File>& files) {
-  if (response.code != SN_OK) return fail(run, response.code, response.message);
-  Few<sn_tensor> outputs;
-  base::Status status;
-  for (const OutputRecord& output : response.outputs) {
-    sn_tensor& tensor = outputs.emplace_back();
-    tensor.size = sizeof(tensor);
-    tensor.name = output.name;
-    tensor.dtype = output.dtype;
-    tensor.rank = static_cast<int32_t>(output.dims.size());
-    tensor.dims = output.dims.data();
-    status = take_output(run, output, files, tensor.buffer);
-    if (!status.ok()) break;
-  }
-  if (!status.ok()) {
-    outputs.pop_back();
-    for (const sn_tensor& tensor : outputs) {
-      if (tensor.buffer.release != nullptr) tensor.buffer.release(tensor.buffer.owner);
-    }
-    return fail(run, static_cast<int32_t>(status.code()), base::message(status));
-  }
-  const auto took = std::chrono::nanoseconds(Clock::now() - run->submitted).count();
-  remember(*run->instance, response, static_cast<uint64_t>(std::max<int64_t>(took, 1)));
-  run->has_answered = true;
-  sn_response given{};
-  given.size = sizeof(given);
-  given.outputs = outputs.data();
-  given.output_count = outputs.size();
-  given.final = response.final ? 1 : 0;
-  run->run->on_response(run->run->ctx, &given);
-}
-
-void RemoteRuns::fail(const RemoteRunPtr& run, int32_t code, std::string_view message) {
-  sn_error error;
-  error.size = sizeof(error);
-  fill_error(&error, code != SN_OK ? code : int32_t{SN_INTERNAL}, message);
-  sn_response response{};
-  response.size = sizeof(response);
-  response.error = &error;
-  response.final = 1;
-  run->run->on_response(run->run->ctx, &response);
+void RemoteRuns::tell_if_idle() {
+  if (in_flight_.empty()) idle_.notify_all();
 }
 
 void RemoteRuns::cancel(const sn_run& given) {
@@ -371,12 +203,15 @@ void RemoteRuns::cancel(const sn_run& given) {
   uint64_t id = 0;
   {
     std::lock_guard lock(mutex_);
-    for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
-      if ((*it)->run != &given) continue;
-      waited = *it;
-      waiting_.erase(it);
-      break;
-    }
+    const auto take = [&](auto& runs) {
+      const auto found = std::find_if(runs.begin(), runs.end(),
+                                      [&](const auto& run) { return run->run == &given; });
+      if (found == runs.end()) return;
+      waited = *found;
+      runs.erase(found);
+    };
+    take(waiting_);
+    take(suspects_);
     for (const auto& [key, run] : in_flight_) {
       if (run->run != &given) continue;
       run->cancelled = true;
@@ -401,18 +236,35 @@ void RemoteRuns::attach(const std::shared_ptr<WorkerProcess>& worker) {
 }
 
 void RemoteRuns::go_to(std::shared_ptr<WorkerProcess> worker) {
-  std::vector<std::pair<RemoteRunPtr, base::Status>> failed;
+  Failed failed;
   {
     std::lock_guard lock(mutex_);
+    if (worker == nullptr && worker_ != nullptr) waits_since_ = Clock::now();
     worker_ = std::move(worker);
     if (worker_ == nullptr) return;
     refusal_ = {};
-    for (const RemoteRunPtr& run : waiting_) {
-      const base::Status status = submit(run, *worker_, kHanded);
-      if (!status.ok()) failed.emplace_back(run, status);
-    }
-    waiting_.clear();
+    failed = submit_waiting();
   }
+  fail_all(failed);
+}
+
+RemoteRuns::Failed RemoteRuns::submit_waiting() {
+  Failed failed;
+  if (worker_ == nullptr) return failed;
+  std::deque<RemoteRunPtr> waiting;
+  waiting.swap(waiting_);
+  for (RemoteRunPtr& run : waiting) {
+    if (must_wait(*run)) {
+      waiting_.push_back(std::move(run));
+      continue;
+    }
+    base::Status status = submit(run, *worker_, kHanded);
+    if (!status.ok()) failed.emplace_back(std::move(run), std::move(status));
+  }
+  return failed;
+}
+
+void RemoteRuns::fail_all(const Failed& failed) {
   for (const auto& [run, status] : failed) {
     fail(run, static_cast<int32_t>(status.code()), base::message(status));
   }
@@ -435,6 +287,7 @@ RemoteRuns::Lost RemoteRuns::collect() {
   std::vector<RemoteRunPtr> done;
   {
     std::lock_guard lock(mutex_);
+    if (worker_ != nullptr) waits_since_ = Clock::now();
     worker_ = nullptr;
     for (auto& [id, run] : in_flight_) {
       if (run->head().state.load() == kDone) {
@@ -447,31 +300,44 @@ RemoteRuns::Lost RemoteRuns::collect() {
       (started ? lost.started : lost.waiting).push_back(run);
     }
     in_flight_.clear();
+    for (auto& [id, run] : abandoned_) {
+      const bool is_under_way = run->head().state.load() != kDone;
+      if (is_under_way && run->head().started.load() != 0) lost.started.push_back(run);
+    }
+    abandoned_.clear();
     idle_.notify_all();
   }
   for (const RemoteRunPtr& run : done) deliver_from_slot(run);
   return lost;
 }
 
-void RemoteRuns::submit_alone(const RemoteRunPtr& run, WorkerProcess& worker) {
+bool RemoteRuns::submit_suspect(WorkerProcess& worker) {
+  RemoteRunPtr run;
   base::Status status;
   {
     std::lock_guard lock(mutex_);
+    if (suspects_.empty()) return false;
+    run = std::move(suspects_.back());
+    suspects_.pop_back();
     copy_inputs(*run->run, run->data());
+    watch(*run);
     status = submit(run, worker, kHanded);
   }
   if (!status.ok()) fail(run, static_cast<int32_t>(status.code()), base::message(status));
+  return true;
+}
+
+void RemoteRuns::suspect(const RemoteRunPtr& run) {
+  std::lock_guard lock(mutex_);
+  suspects_.push_back(run);
+  watch(*run);
 }
 
 void RemoteRuns::wait_again(const RemoteRunPtr& run) {
   std::lock_guard lock(mutex_);
   copy_inputs(*run->run, run->data());
   waiting_.push_front(run);
-}
-
-bool RemoteRuns::is_in_flight(const RemoteRunPtr& run) {
-  std::lock_guard lock(mutex_);
-  return in_flight_.contains(run->id);
+  watch(*run);
 }
 
 bool RemoteRuns::wait_until_idle(std::chrono::milliseconds most) {
@@ -479,14 +345,27 @@ bool RemoteRuns::wait_until_idle(std::chrono::milliseconds most) {
   return idle_.wait_for(lock, most, [&] { return in_flight_.empty(); });
 }
 
+std::optional<Clock::time_point> RemoteRuns::waits_since() {
+  std::lock_guard lock(mutex_);
+  if (worker_ != nullptr) return std::nullopt;
+  return waits_since_;
+}
+
+base::Status RemoteRuns::refusal() {
+  std::lock_guard lock(mutex_);
+  return refusal_;
+}
+
 bool RemoteRuns::mark_overdue(std::chrono::milliseconds timeout) {
   std::lock_guard lock(mutex_);
   bool any = false;
   const auto now = Clock::now();
-  for (auto& [id, run] : in_flight_) {
-    if (now - run->submitted < timeout || run->head().started.load() == 0) continue;
-    run->overdue = true;
-    any = true;
+  for (const auto* runs : {&in_flight_, &abandoned_}) {
+    for (const auto& [id, run] : *runs) {
+      if (now - run->submitted < timeout || run->head().started.load() == 0) continue;
+      run->overdue = true;
+      any = true;
+    }
   }
   return any;
 }

@@ -1,5 +1,9 @@
 // The server's side of runs: those on their way to a worker, those in it and those that wait for
 // the next one. Thread-safe.
+//
+// A run that is not over at its deadline is answered then, on a thread of this class's own, and
+// told to end. Until it does it is abandoned: the worker still has it, with its memory and its
+// place among the runs of its instance, so that the next run waits for both.
 #pragma once
 
 #include <atomic>
@@ -8,8 +12,11 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "engine/worker/arena.h"
@@ -25,10 +32,14 @@ using RemoteRunPtr = std::shared_ptr<RemoteRun>;
 class RemoteRuns {
  public:
   RemoteRuns();
+  RemoteRuns(const RemoteRuns&) = delete;
+  RemoteRuns& operator=(const RemoteRuns&) = delete;
+  ~RemoteRuns();
 
   // As the ABI says. Waits for the answer about as long as it usually takes; other answers, and
   // those of runs that wait for a worker, come on another thread.
-  int32_t run(RemoteInstance& instance, const sn_run& run, sn_error* error);
+  // A `careful` one is run at low priority.
+  int32_t run(RemoteInstance& instance, const sn_run& run, bool careful, sn_error* error);
   void cancel(const sn_run& run);
 
   // From now on runs go to this worker, those that waited first; null: they wait.
@@ -49,13 +60,20 @@ class RemoteRuns {
   };
   Lost collect();
 
-  // A run that was lost: to that worker, whatever others wait for, or before all others that wait.
-  void submit_alone(const RemoteRunPtr& run, WorkerProcess& worker);
+  // A run that was lost: before all others that wait, or, as it may be why, to be tried alone.
   void wait_again(const RemoteRunPtr& run);
+  void suspect(const RemoteRunPtr& run);
+  // The next of those to be tried alone, whatever others wait for; false where there is none.
+  bool submit_suspect(WorkerProcess& worker);
   void fail(const RemoteRunPtr& run, int32_t code, std::string_view message);
-  bool is_in_flight(const RemoteRunPtr& run);
-  // Whether nothing is in a worker; waits that long for it.
+  // Whether nothing is in a worker but abandoned runs; waits that long for it.
   bool wait_until_idle(std::chrono::milliseconds most);
+  // Whether the worker still has a run of that instance that was answered at its deadline.
+  bool has_abandoned(const RemoteInstance& instance);
+  // Since when runs wait for a worker; nothing while they don't.
+  std::optional<std::chrono::steady_clock::time_point> waits_since();
+  // What refuse() said.
+  base::Status refusal();
   // Marks those that have been in a worker for longer; whether there are any.
   bool mark_overdue(std::chrono::milliseconds timeout);
 
@@ -64,25 +82,51 @@ class RemoteRuns {
   static bool hears_workers();
 
  private:
+  using Failed = std::vector<std::pair<RemoteRunPtr, base::Status>>;
+
   base::Result<RemoteRunPtr> prepare(RemoteInstance& instance, const sn_run& run);
   base::Status submit(const RemoteRunPtr& run, WorkerProcess& worker, uint32_t state);
-  int32_t wait(const RemoteRunPtr& run, sn_error* error);
+  Failed submit_waiting();  // with the lock held
+  void fail_all(const Failed& failed);
+  int32_t wait(const RemoteRunPtr& run, uint64_t typical_ns, sn_error* error);
   void wake_early();
   bool claim(const RemoteRunPtr& run);
+  void tell_if_idle();  // with the lock held
   // With `refusal`, a run that the engine refused is told there, and its code returned.
   int32_t deliver_from_slot(const RemoteRunPtr& run, sn_error* refusal = nullptr);
   void deliver(const RemoteRunPtr& run, const ResponseRecord& response,
                std::vector<base::File>& files);
+  void give_up(const RemoteRunPtr& run, int32_t code, std::string_view message);
+  static void answer_failure(const sn_run& run, int32_t code, std::string_view message);
+
+  // Deadlines. remote_deadlines.cc; all but keep_time with the lock held
+  void watch(const RemoteRun& run);
+  void keep_time();
+  struct Over;
+  Over take_over(uint64_t now_ns);
+  void abandon(const RemoteRunPtr& run);
+  bool must_wait(const RemoteRun& run) const;
+  // The worker has done with it; whether it was abandoned. Then others may go that waited for it.
+  bool forget_abandoned(uint64_t id, Failed& failed);
 
   const std::shared_ptr<Arena> arena_ = std::make_shared<Arena>();
   const bool looks_;  // a while before it sleeps
   std::mutex mutex_;
   std::condition_variable idle_;
   std::shared_ptr<WorkerProcess> worker_;  // null = runs wait
+  std::chrono::steady_clock::time_point waits_since_ = std::chrono::steady_clock::now();
   base::Status refusal_;
   uint64_t next_id_ = 1;
   std::unordered_map<uint64_t, RemoteRunPtr> in_flight_;
+  std::unordered_map<uint64_t, RemoteRunPtr> abandoned_;
   std::deque<RemoteRunPtr> waiting_;
+  std::vector<RemoteRunPtr> suspects_;
+  // The earliest of the deadlines, or earlier; none is watched where it is kNever.
+  static constexpr uint64_t kNever = UINT64_MAX;
+  uint64_t next_deadline_ns_ = kNever;
+  bool stopping_ = false;
+  std::condition_variable earlier_;
+  std::thread timekeeper_;  // from the first deadline on
 };
 
 struct RemoteRun {
@@ -90,9 +134,16 @@ struct RemoteRun {
   SlotHead& head() const { return *reinterpret_cast<SlotHead*>(slot.data); }
   std::byte* data() const { return slot.data + data_offset; }
 
+  // Whether it has been answered though the worker has not; nothing of the host's may be looked at.
+  bool is_abandoned() const { return run == nullptr; }
+
   RemoteInstance* instance = nullptr;
   const sn_run* run = nullptr;
   uint64_t id = 0;
+  uint64_t instance_key = 0;
+  uint64_t state_key = 0;  // of its sequence, 0 = of none
+  uint64_t deadline_ns = 0;
+  std::shared_ptr<RemoteModel> abandoned_model;
   std::shared_ptr<Arena> arena;
   Arena::Slot slot;
   // Not read from the slot, where a worker may have written.
@@ -105,10 +156,12 @@ struct RemoteRun {
   std::chrono::steady_clock::time_point submitted;
   bool keeps_state = false;  // of a sequence: is not tried again
   bool has_answered = false;
+  bool delivering = false;  // a response before the final one
   bool overdue = false;
   bool cancelled = false;
-  int crashes = 0;  // of workers that may have been its doing
-  int losses = 0;   // of others
+  bool careful = false;  // at low priority
+  int crashes = 0;       // of workers that may have been its doing
+  int losses = 0;        // of others
 };
 
 }  // namespace supernova::engine::worker

@@ -3,9 +3,11 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "engine/handles.h"
+#include "engine/worker/low_priority.h"
 
 namespace supernova::engine::worker {
 namespace {
@@ -25,7 +27,10 @@ struct RunLoop::Run {
   Segment segment;
   RequestView request;
   Room room;
-  std::mutex mutex;  // responses of one run come one at a time, whatever the engine does
+  // Responses of one run come one at a time, whatever the engine does, and none while it is
+  // cancelled, except from within that call.
+  std::recursive_mutex mutex;
+  sn_instance* instance = nullptr;  // once it may be cancelled
   bool streams = false;
   bool finished = false;
 };
@@ -136,54 +141,76 @@ void RunLoop::execute(const RingEntry& entry) {
     socket_.send(kResponse, entry.run, lost).IgnoreError();
     return;
   }
-  std::byte* const slot = run->segment->data() + entry.offset;
   run->loop = this;
-  run->head = reinterpret_cast<SlotHead*>(slot);
+  run->head = reinterpret_cast<SlotHead*>(run->segment->data() + entry.offset);
   run->id = entry.run;
   run->head->started.store(1, std::memory_order_release);
-  run->room = Room(slot + run->head->room_offset, run->head->room_size);
-  const char* const request = reinterpret_cast<const char*>(slot + sizeof(SlotHead));
-  const bool understood =
-      run->request.read({request, run->head->request_size}, slot + run->head->data_offset,
-                        run->head->room_offset - run->head->data_offset);
-  sn_instance* const instance = understood ? engine_.instance(run->request.instance) : nullptr;
-  std::string refusal;
-  if (instance == nullptr) {
-    write_refusal(SN_INTERNAL, "the worker has no such instance open", refusal);
-    return finish(*run, refusal);
-  }
-  if (run->request.state != 0) {
-    run->request.run.state = engine_.state(run->request.state);
-    if (run->request.run.state == nullptr) {
-      write_refusal(SN_FAILED_PRECONDITION, "the state of the sequence is gone", refusal);
-      return finish(*run, refusal);
-    }
-  }
-  run->request.run.ctx = run.get();
-  run->request.run.on_response = [](void* ctx, const sn_response* response) {
-    Run& of = *static_cast<Run*>(ctx);
-    of.loop->respond(of, read_struct(response));
-  };
+  if (run->head->careful == 0) return perform(run);
+  // A thread can't raise its priority again, so that one ends with the run.
+  std::thread([this, run] {
+    lower_priority("careful-run");
+    perform(run);
+  }).detach();
+}
+
+void RunLoop::perform(const std::shared_ptr<Run>& run) {
+  std::string refusal = prepare(*run);
+  if (!refusal.empty()) return finish(*run, refusal);
   {
     std::lock_guard lock(mutex_);
     runs_[run->id] = run;
   }
-  // A cancel that came before this found no run.
+  // From here on who closes what it refers to waits for it.
+  const auto refuse = [&](int32_t code, std::string_view why) {
+    write_refusal(code, why, refusal);
+    end_with(*run, refusal);
+  };
+  sn_instance* const instance = engine_.instance(run->request.instance);
+  if (instance == nullptr) return refuse(SN_INTERNAL, "the worker has no such instance open");
+  if (run->request.state != 0) {
+    run->request.run.state = engine_.state(run->request.state);
+    if (run->request.run.state == nullptr) {
+      return refuse(SN_FAILED_PRECONDITION, "the state of the sequence is gone");
+    }
+  }
+  {
+    std::lock_guard lock(run->mutex);
+    run->instance = instance;
+  }
+  // A cancel that came before that found no run.
   if (run->head->cancelled.load() != 0) {
     write_failure(SN_CANCELLED, "cancelled before it began", refusal);
-    std::lock_guard lock(run->mutex);
-    finish(*run, refusal);
-    run->finished = true;
-    return end(*run);
+    return end_with(*run, refusal);
   }
   ErrorSlot error;
   const int32_t code = engine_.api().run(instance, &run->request.run, error.get());
   if (code == SN_OK) return;
-  write_refusal(code, base::message(error.check(code, "the engine", "run")), refusal);
-  std::lock_guard lock(run->mutex);
-  if (!run->finished) finish(*run, refusal);
-  run->finished = true;
-  end(*run);
+  refuse(code, base::message(error.check(code, "the engine", "run")));
+}
+
+void RunLoop::end_with(Run& run, std::string_view response) {
+  std::lock_guard lock(run.mutex);
+  if (!run.finished) finish(run, response);
+  run.finished = true;
+  end(run);
+}
+
+std::string RunLoop::prepare(Run& run) {
+  std::byte* const slot = reinterpret_cast<std::byte*>(run.head);
+  run.room = Room(slot + run.head->room_offset, run.head->room_size);
+  const char* const request = reinterpret_cast<const char*>(slot + sizeof(SlotHead));
+  std::string refusal;
+  if (!run.request.read({request, run.head->request_size}, slot + run.head->data_offset,
+                        run.head->room_offset - run.head->data_offset)) {
+    write_refusal(SN_INTERNAL, "the worker does not understand the run", refusal);
+  }
+  run.request.run.ctx = &run;
+  run.request.run.cancelled = reinterpret_cast<const uint32_t*>(&run.head->cancelled);
+  run.request.run.on_response = [](void* ctx, const sn_response* response) {
+    Run& of = *static_cast<Run*>(ctx);
+    of.loop->respond(of, read_struct(response));
+  };
+  return refusal;
 }
 
 void RunLoop::respond(Run& run, const sn_response& response) {
@@ -256,6 +283,25 @@ void RunLoop::end(const Run& run) {
   if (found == runs_.end()) return;
   last = std::move(found->second);
   runs_.erase(found);
+  ended_.notify_all();
+}
+
+template <typename Condition>
+void RunLoop::wait_for_runs(Condition is_of) {
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [&] {
+    return cancels_ == 0 && std::none_of(runs_.begin(), runs_.end(), [&](const auto& entry) {
+             return is_of(entry.second->request);
+           });
+  });
+}
+
+void RunLoop::wait_for_instance(uint64_t instance) {
+  wait_for_runs([=](const RequestView& request) { return request.instance == instance; });
+}
+
+void RunLoop::wait_for_state(uint64_t state) {
+  wait_for_runs([=](const RequestView& request) { return request.state == state; });
 }
 
 void RunLoop::cancel(uint64_t id) {
@@ -265,15 +311,18 @@ void RunLoop::cancel(uint64_t id) {
     const auto found = runs_.find(id);
     if (found == runs_.end()) return;
     run = found->second;
+    ++cancels_;
   }
-  sn_instance* const instance = engine_.instance(run->request.instance);
-  if (instance == nullptr || engine_.api().cancel == nullptr) return;
   {
     // The engine knows a run until its final response only.
     std::lock_guard lock(run->mutex);
-    if (run->finished) return;
+    if (!run->finished && run->instance != nullptr && engine_.api().cancel != nullptr) {
+      engine_.api().cancel(run->instance, &run->request.run);
+    }
   }
-  engine_.api().cancel(instance, &run->request.run);
+  std::lock_guard lock(mutex_);
+  --cancels_;
+  ended_.notify_all();
 }
 
 bool RunLoop::is_idle() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,9 @@ class RunLoop {
   void drop_segment(uint64_t index);
   void cancel(uint64_t run);
   bool is_idle();
+  // Return when no run of that instance, or of that state, is under way.
+  void wait_for_instance(uint64_t instance);
+  void wait_for_state(uint64_t state);
   // What threads tell each other by way of the server comes after what they did before: who is
   // about to tell it something and who has heard from it meet here.
   void settle();
@@ -46,6 +50,11 @@ class RunLoop {
   void wait_for_work(Clock::duration& gap);
   Segment segment(uint64_t index);
   void execute(const RingEntry& entry);
+  void perform(const std::shared_ptr<Run>& run);
+  std::string prepare(Run& run);  // why it can't be run, as a record
+  void end_with(Run& run, std::string_view response);
+  template <typename Condition>
+  void wait_for_runs(Condition is_of);
   void respond(Run& run, const sn_response& response);
   void finish(Run& run, std::string_view response);
   void send(Run& run, std::string_view response, const std::vector<base::File>& files, bool final);
@@ -59,6 +68,8 @@ class RunLoop {
   std::atomic<int> idle_{0};
   std::mutex mutex_;
   std::map<uint64_t, Segment> segments_;
+  std::condition_variable ended_;
+  int cancels_ = 0;  // under way
   std::unordered_map<uint64_t, std::shared_ptr<Run>> runs_;
 };
 

@@ -17,15 +17,16 @@
 #include <new>
 #include <thread>
 
+#include "engine/worker/low_priority.h"
 #include "engine/worker/run_loop.h"
 
 namespace supernova::engine::worker {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(_GLIBCXX_TSAN)
-constexpr bool kMemoryIsLimited = false;  // their shadows take the whole address space
+constexpr bool kIsPlain = false;  // its shadow takes the whole address space, its handlers crashes
 #else
-constexpr bool kMemoryIsLimited = true;
+constexpr bool kIsPlain = true;
 #endif
 
 void limit(decltype(RLIMIT_CORE) what, uint64_t most) {
@@ -54,6 +55,7 @@ void be_first_to_go() {
     std::fputs("the engine called terminate\n", stderr);
   } catch (const std::bad_alloc&) {
     std::fputs("out of memory\n", stderr);
+    lower_all_if_low();
     ::_exit(kOutOfMemoryExit);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "an exception left the engine: %s\n", error.what());
@@ -87,6 +89,8 @@ class Server {
   void answer_calls();
   void answer(Message message);
   base::Status call(Message& message, Writer& out);
+  base::Status call_carefully(Message& message);
+  void undo(MessageType type, const std::string& body);
   base::Status start(Message& message, Writer& out);
   base::Status compile(Message& message);
   int32_t pass_on(uint64_t call, std::string_view name, std::span<const std::byte> content);
@@ -208,7 +212,11 @@ void Server::answer(Message message) {
   std::string reply;
   Writer out(reply);
   out.number(SN_OK);
-  const base::Status status = call(message, out);
+  const bool careful = (message.type & kCarefully) != 0;
+  message.type &= ~kCarefully;
+  base::Status status;
+  if (careful) status = call_carefully(message);
+  if (status.ok() && !(careful && message.type == kCompile)) status = call(message, out);
   if (!status.ok()) {
     reply.clear();
     write_error(out, static_cast<int32_t>(status.code()), base::message(status));
@@ -233,17 +241,47 @@ base::Status Server::call(Message& message, Writer& out) {
     case kInstanceOpen:
       return engine_.open_instance(in);
     case kInstanceClose:
-      return engine_.close_instance(in);
+      return engine_.close_instance(in, [&](uint64_t key) { runs_->wait_for_instance(key); });
     case kInstanceInfo:
       return engine_.instance_info(in, out);
     case kStateOpen:
       return engine_.open_state(in);
     case kStateClose:
-      return engine_.close_state(in);
+      return engine_.close_state(in, [&](uint64_t key) { runs_->wait_for_state(key); });
     default:
       return absl::UnimplementedError(
           base::str_cat("the worker knows no message of type ", message.type));
   }
+}
+
+// At low priority, on a thread that ends with it. What threads the engine starts meanwhile keep
+// that priority, so what was opened is closed again: if it does not take too much, it is opened
+// once more as usual.
+base::Status Server::call_carefully(Message& message) {
+  Message rehearsal;
+  rehearsal.type = message.type;
+  rehearsal.id = message.id;
+  rehearsal.body = message.body;
+  for (const base::File& file : message.files) {
+    rehearsal.files.emplace_back(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+  }
+  base::Status status;
+  std::thread([&] {
+    lower_priority("careful-call");
+    std::string reply;
+    Writer out(reply);
+    status = call(rehearsal, out);
+    if (status.ok()) undo(static_cast<MessageType>(message.type), message.body);
+  }).join();
+  return status;
+}
+
+void Server::undo(MessageType type, const std::string& body) {
+  Reader in(body);
+  if (type == kModelOpen) engine_.close_model(in).IgnoreError();
+  if (type != kInstanceOpen) return;
+  in.number();  // the model's
+  engine_.close_instance(in, [](uint64_t) {}).IgnoreError();
 }
 
 base::Status Server::start(Message& message, Writer& out) {
@@ -255,7 +293,7 @@ base::Status Server::start(Message& message, Writer& out) {
   }
   log_level_ = order.log_level;
   host_.thread_budget = order.thread_budget;
-  if (kMemoryIsLimited && order.memory_byte_size > 0) limit(RLIMIT_DATA, order.memory_byte_size);
+  if (kIsPlain && order.memory_byte_size > 0) limit(RLIMIT_DATA, order.memory_byte_size);
   SN_TRY(engine_.start(order, builtin_, out));
   runs_->start();
   return {};
@@ -294,6 +332,7 @@ int serve(std::span<const BuiltinEngine> builtin) {
   limit(RLIMIT_CORE, 0);
   be_first_to_go();
   std::set_terminate(&end_badly);
+  if (kIsPlain) end_at_low_priority();
   for (const int file : {kSocketFile, kBoardFile}) ::fcntl(file, F_SETFD, FD_CLOEXEC);
   // Never destroyed: its threads don't end.
   auto* const server = new Server(builtin);

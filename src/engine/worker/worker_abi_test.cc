@@ -162,6 +162,24 @@ TEST_F(WorkerAbi, Cancels) {
   EXPECT_EQ(call.code, SN_CANCELLED);
 }
 
+TEST_F(WorkerAbi, TellsARunToEndAtItsDeadline) {
+  Call call(-1);
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  call.run.deadline_ns =
+      static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec) + 1000;
+  ASSERT_EQ(api_->run(instance_, &call.run, &error_), SN_OK) << error_.message;
+  call.wait();
+  EXPECT_EQ(call.code, SN_DEADLINE_EXCEEDED);
+  EXPECT_EQ(call.responses, 1);
+  // Closed when the engine has ended it, which nobody hears of.
+  api_->instance_close(std::exchange(instance_, nullptr));
+  for (const auto& record : worker_records()) {
+    if (record->name() != "streaming-abi") continue;
+    EXPECT_EQ(record->ends(EndCause::kTimedOut), 0U);
+  }
+}
+
 TEST_F(WorkerAbi, PassesParametersAndTheLogOn) {
   const sn_option say[] = {{"say", "hello"}};
   const sn_options parameters{sizeof(sn_options), say, 1};

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <optional>
+#include <sstream>
 #include <thread>
 
 #include "engine/engine.h"
@@ -49,9 +51,12 @@ class WorkerEngine : public testing::Test {
     std::unique_ptr<Session> session;
   };
   base::Result<Opened> try_load(const std::string& words) {
+    return try_load(words, base::str_cat("model", ++models_));
+  }
+  base::Result<Opened> try_load(const std::string& words, const std::string& name) {
     Artefact artefact;
     artefact.format = "faulty";
-    artefact.path = folder_ / base::str_cat("model", ++models_);
+    artefact.path = folder_ / name;
     artefact.digest = artefact.path;
     std::ofstream(artefact.path) << words;
     Opened opened;
@@ -66,9 +71,11 @@ class WorkerEngine : public testing::Test {
     return opened.ok() ? *std::move(opened) : Opened{};
   }
 
-  static std::future<Answer> ask(Session& session, std::vector<float> values) {
+  static std::future<Answer> ask(Session& session, std::vector<float> values,
+                                 milliseconds deadline = {}) {
     auto promise = std::make_shared<std::promise<Answer>>();
     tensor::Request request;
+    if (deadline.count() > 0) request.deadline = std::chrono::steady_clock::now() + deadline;
     request.inputs.push_back(tensor_of("INPUT0", tensor::DataType::kFp32,
                                        {static_cast<int64_t>(values.size())}, values));
     auto answer = promise->get_future();
@@ -102,6 +109,22 @@ class WorkerEngine : public testing::Test {
     wait_for([&] { return known->pid() != 0; });
     ::kill(known->pid(), SIGKILL);
   }
+  // Whether the worker has a thread of that name, and how nice it is.
+  std::optional<int> niceness(const std::string& thread) const {
+    const auto tasks = base::str_cat("/proc/", record()->pid(), "/task");
+    std::error_code error;
+    for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+      std::string text;
+      std::getline(std::ifstream(task.path() / "stat"), text);
+      const size_t name = text.find('(' + thread + ')');
+      if (name == std::string::npos) continue;
+      std::istringstream rest(text.substr(text.rfind(')') + 1));
+      std::string field;
+      for (int i = 3; i <= 19; ++i) rest >> field;  // proc(5)
+      return std::stoi(field);
+    }
+    return std::nullopt;
+  }
   std::string once() const { return (folder_ / "once").string(); }
 
   std::filesystem::path folder_;
@@ -115,6 +138,7 @@ class WorkerEngine : public testing::Test {
 
 constexpr float kSegv = 1001;
 constexpr float kHang = 1004;
+constexpr float kAllocate = 1005;
 constexpr float kCorrupt = 1007;
 
 TEST_F(WorkerEngine, ARunOutlivesItsWorker) {
@@ -211,6 +235,141 @@ TEST_F(WorkerEngine, ALoadThatHangsIsEnded) {
   EXPECT_THAT(std::string(hung.status().message()), HasSubstr("took too long"));
   expect_through(*good.session, {1});
 }
+
+TEST_F(WorkerEngine, ARunIsAnsweredAtItsDeadlineWhateverTheEngineDoes) {
+  open({{"worker.load_timeout_ms", "3000"}});
+  Opened it = load("values");
+  const pid_t pid = record()->pid();
+  const Answer late = ask(*it.session, {kHang}, milliseconds(50)).get();
+  EXPECT_EQ(late.status().code(), absl::StatusCode::kDeadlineExceeded) << late.status();
+  expect_through(*it.session, {1});
+  EXPECT_EQ(record()->pid(), pid);
+  // What is under way still can't be closed, so it goes with its worker.
+  it = Opened{};
+  wait_for([&] { return record()->ends(EndCause::kTimedOut) == 1; });
+  expect_through(*load("").session, {2});
+}
+
+TEST_F(WorkerEngine, WhatIsAnsweredAtItsDeadlineIsBlamedForWhatItDoesLater) {
+  open({{"worker.run_timeout_ms", "300"}});
+  const Opened it = load("values");
+  for (uint64_t i = 1; i <= 2; ++i) {
+    const Answer late = ask(*it.session, {kHang, 7}, milliseconds(30)).get();
+    EXPECT_EQ(late.status().code(), absl::StatusCode::kDeadlineExceeded) << late.status();
+    wait_for([&] { return record()->ends(EndCause::kTimedOut) == i; });
+  }
+  // It is known by what the worker was given.
+  wait_for([&] {
+    const Answer again = ask(*it.session, {kHang, 7}, milliseconds(30)).get();
+    return again.status().code() == absl::StatusCode::kFailedPrecondition;
+  });
+  expect_through(*it.session, {1, 7});
+}
+
+TEST_F(WorkerEngine, RunsThatAreGivenUpKeepTheirPlaceInTheEngine) {
+  open();
+  const Opened it = load("values");
+  const int most = it.session->max_concurrency();
+  std::vector<std::future<Answer>> answers;
+  for (int i = 0; i < most; ++i) {
+    answers.push_back(ask(*it.session, {kHang, static_cast<float>(i)}, milliseconds(30)));
+  }
+  for (auto& answer : answers) {
+    EXPECT_EQ(answer.get().status().code(), absl::StatusCode::kDeadlineExceeded);
+  }
+  // The engine takes no more of them.
+  const Answer full = ask(*it.session, {1}, milliseconds(100)).get();
+  EXPECT_EQ(full.status().code(), absl::StatusCode::kDeadlineExceeded) << full.status();
+  auto waits = ask(*it.session, {2});
+  kill_worker();
+  EXPECT_TRUE(waits.get().ok());
+}
+
+TEST_F(WorkerEngine, SaysThatItCanNotRunWhileNoWorkerComesUp) {
+  const auto program = folder_ / "worker";
+  std::filesystem::create_symlink(SUPERNOVA_WORKER_PROGRAM, program);
+  open({{"worker.program", program.string()}, {"worker.spare", "0"}});
+  const Opened it = load("");
+  EXPECT_TRUE(it.session->health().ok());
+  std::filesystem::remove(program);
+  kill_worker();
+  // A run that finds none waits, but not beyond its deadline.
+  wait_for([&] { return record()->pid() == 0; });
+  const Answer late = ask(*it.session, {1}, milliseconds(30)).get();
+  EXPECT_FALSE(late.ok());
+  wait_for([&] { return !it.session->health().ok(); });
+  const base::Status health = it.session->health();
+  EXPECT_EQ(health.code(), absl::StatusCode::kUnavailable) << health;
+  EXPECT_THAT(std::string(health.message()), HasSubstr("no worker has been ready for"));
+  std::filesystem::create_symlink(SUPERNOVA_WORKER_PROGRAM, program);
+  wait_for([&] { return it.session->health().ok(); });
+  expect_through(*it.session, {3});
+}
+
+TEST_F(WorkerEngine, ALoadDoesNotWaitForAnother) {
+  open();
+  auto slow = std::async(std::launch::async, [&] {
+    return try_load(base::str_cat("load=hang once=", once()), "slow");
+  });
+  wait_for([&] { return std::filesystem::exists(once()); });
+  const Opened good = load("");
+  expect_through(*good.session, {1});
+  EXPECT_EQ(record()->ends(EndCause::kKilledFromOutside), 0U);
+  kill_worker();
+  const auto opened = slow.get();
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  expect_through(*opened->session, {2});
+  expect_through(*good.session, {3});
+}
+
+TEST_F(WorkerEngine, OfSeveralLoadsTheOneThatCrashesIsBlamed) {
+  open();
+  auto slow = std::async(std::launch::async, [&] {
+    return try_load(base::str_cat("load=hang once=", once()), "slow");
+  });
+  wait_for([&] { return std::filesystem::exists(once()); });
+  const auto bad = try_load("load=abort");
+  ASSERT_FALSE(bad.ok());
+  EXPECT_THAT(std::string(bad.status().message()), HasSubstr("SIGABRT"));
+  const auto opened = slow.get();
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  expect_through(*opened->session, {1});
+}
+
+#ifndef SUPERNOVA_SANITIZED
+TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryRunsAtLowPriority) {
+  open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.run_timeout_ms", "2000"}});
+  const Opened good = load("values");
+  const Opened it = load("values");
+  const Answer fat = ask(*it.session, {kAllocate, 1}).get();
+  EXPECT_FALSE(fat.ok());
+  EXPECT_EQ(record()->ends(EndCause::kOutOfMemory), 2U);
+  auto hung = ask(*it.session, {kHang, 1});
+  std::optional<int> nice;
+  wait_for([&] { return (nice = niceness("careful-run")).value_or(0) != 0; });
+  EXPECT_EQ(*nice, std::min(*niceness("run") + 10, 19));
+  hung.wait();
+  expect_through(*it.session, {1});
+  auto neighbour = ask(*good.session, {kHang, 2});
+  EXPECT_EQ(niceness("careful-run"), std::nullopt);
+  neighbour.wait();
+}
+
+TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryIsTriedBeforeItIsOpened) {
+  open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.load_timeout_ms", "3000"}});
+  const auto fat = try_load("load=allocate", "model");
+  ASSERT_FALSE(fat.ok());
+  EXPECT_THAT(std::string(fat.status().message()), HasSubstr("memory"));
+  // It is the same model to whoever goes by the digest.
+  auto hung = std::async(std::launch::async, [&] { return try_load("load=hang", "model"); });
+  std::optional<int> nice;
+  wait_for([&] { return (nice = niceness("careful-call")).value_or(0) != 0; });
+  EXPECT_FALSE(hung.get().ok());
+  const auto mended = try_load("hold_mib=40", "model");
+  ASSERT_TRUE(mended.ok()) << mended.status();
+  expect_through(*mended->session, {1});
+}
+#endif
 
 TEST_F(WorkerEngine, WhatMakesNoSenseIsAnError) {
   open();

@@ -107,7 +107,7 @@ base::Result<tensor::ImportedModel> import_checked(const Content& net_file,
   description.byte_size = net_file.bytes.size() + (weights_file ? weights_file->bytes.size() : 0);
   description.notes.insert(description.notes.end(), converted->notes.begin(),
                            converted->notes.end());
-  auto model = graph::finish_import(converted->model, std::move(description));
+  auto model = graph::finish_import(converted->model, std::move(description), options);
   if (!model.ok()) return base::annotate(model.status(), net_file.name);
   return model;
 }

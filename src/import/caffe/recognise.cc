@@ -15,7 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxEntries = 10000;
 constexpr size_t kLookedAt = 4096;
 
 enum class Kind { kOther, kNet, kTrainingNet, kSolver, kWeights, kDamagedNet, kDamagedWeights };
@@ -97,8 +96,8 @@ struct Found {
 
 Found look(const fs::path& folder) {
   Found found;
-  for (const fs::path path : wire::files_in(
-           folder.string(), kMaxEntries, [](const auto& file) { return !is_other_file(file); })) {
+  for (const fs::path path :
+       wire::files_in(folder.string(), [](const auto& file) { return !is_other_file(file); })) {
     const Kind kind = kind_of(path);
     if (is_a_net(kind)) found.nets.emplace_back(path, kind);
     if (is_a_weights_file(kind)) found.weights.push_back(path);

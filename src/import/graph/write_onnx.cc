@@ -1,11 +1,15 @@
 #include "import/graph/write_onnx.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <protozero/pbf_writer.hpp>
 #include <protozero/varint.hpp>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "import/graph/passes.h"
 #include "import/onnx/schema.h"
@@ -17,7 +21,16 @@ using protozero::pbf_writer;
 using tensor::DataType;
 
 constexpr int64_t kIrVersion = 8;
-constexpr uint64_t kMaxFile = uint64_t{1} << 31U;
+// Smaller weights stay in the model: sizes and shapes among them have to be known when it is read.
+constexpr uint64_t kExternalAtLeast = 1024;
+// Where they begin in their file: what is large at multiples of the largest unit in which systems
+// map files (the ONNX format's advice), the rest on cache lines.
+constexpr uint64_t kLarge = uint64_t{1} << 20U;
+constexpr uint64_t kLargeAlignment = uint64_t{1} << 16U;
+static_assert(tensor::kWeightsBase % kLargeAlignment == 0);
+constexpr uint64_t kSmallAlignment = 64;
+constexpr int32_t kExternalData = 1;  // TensorProto.DataLocation
+constexpr uint64_t kKeyRoom = 16;     // of a field's number and length
 namespace attribute_field = onnx::attribute;
 namespace tensor_field = onnx::tensor_field;
 
@@ -81,9 +94,66 @@ void append_key(std::string& out, uint32_t field, uint64_t length) {
   protozero::write_varint(std::back_inserter(out), length);
 }
 
-void append_initializer(Pieces& out, const Value& value) {
+// Weights one behind the other in a file of their own.
+class WeightsLayout {
+ public:
+  // Where these begin.
+  uint64_t place(const Constant& content) {
+    const uint64_t alignment = content.byte_size() >= kLarge ? kLargeAlignment : kSmallAlignment;
+    const uint64_t offset = (size_ + alignment - 1) / alignment * alignment;
+    size_ = offset + content.byte_size();
+    placed_.emplace_back(offset, content);
+    return tensor::kWeightsBase + offset;
+  }
+  tensor::Weights take() && {
+    const auto placed = std::make_shared<const Placed>(std::move(placed_));
+    return {size_, [placed](const tensor::Weights::Sink& sink) { return write(*placed, sink); }};
+  }
+
+ private:
+  using Placed = std::vector<std::pair<uint64_t, Constant>>;
+
+  static base::Status write(const Placed& placed, const tensor::Weights::Sink& sink) {
+    static constexpr std::byte kGap[kLargeAlignment] = {};
+    uint64_t at = 0;
+    for (const auto& [offset, content] : placed) {
+      if (offset > at) SN_TRY(sink(std::span(kGap).first(offset - at)));
+      // What is made for this is not kept: one of them at a time is in memory.
+      const std::string made = content.is_deferred() ? content.copy() : std::string();
+      const std::string_view bytes = content.is_deferred() ? made : content.bytes();
+      SN_TRY(sink(std::as_bytes(std::span(bytes.data(), bytes.size()))));
+      at = offset + bytes.size();
+    }
+    return {};
+  }
+
+  Placed placed_;
+  uint64_t size_ = 0;
+};
+
+void append_entry(std::string& tensor, std::string_view key, std::string_view value) {
+  std::string entry;
+  pbf_writer writer(entry);
+  add(writer, onnx::entry::kKey, key);
+  add(writer, onnx::entry::kValue, value);
+  pbf_writer outer(tensor);
+  add(outer, tensor_field::kExternal, entry);
+}
+
+// `weights`: where what is not small goes; null = into the model.
+void append_initializer(Pieces& out, const Value& value, WeightsLayout* weights) {
   const Constant& content = *value.constant;
   std::string head = tensor_head(content, value.name);
+  if (weights != nullptr && content.type() != DataType::kBytes &&
+      content.byte_size() >= kExternalAtLeast) {
+    append_entry(head, "location", tensor::kWeightsPlace);
+    append_entry(head, "offset", base::str_cat(weights->place(content)));
+    append_entry(head, "length", base::str_cat(content.byte_size()));
+    pbf_writer(head).add_int32(tensor_field::kLocation, kExternalData);
+    append_key(out.text(), onnx::graph::kInitializer, head.size());
+    out.text() += head;
+    return;
+  }
   if (content.type() != DataType::kBytes) {
     append_key(head, tensor_field::kRawData, content.byte_size());
   }
@@ -237,13 +307,13 @@ void collect_constants(const Graph& graph, std::set<const Value*>& out) {
   for (const Value* value : graph.outputs) take(value);
 }
 
-Pieces encode(const Model& model) {
+Pieces encode(const Model& model, WeightsLayout* weights) {
   Pieces graph;
   append_nodes(graph.text(), model.graph);
   std::set<const Value*> constants;
   collect_constants(model.graph, constants);
   for (const Value& value : model.values()) {
-    if (constants.contains(&value)) append_initializer(graph, value);
+    if (constants.contains(&value)) append_initializer(graph, value, weights);
   }
   append_ends(graph.text(), model.graph);
   return graph;
@@ -273,6 +343,16 @@ std::string encode_head(const Model& model) {
   return out;
 }
 
+base::Result<uint64_t> external_data_from(const tensor::Options& options) {
+  const auto option = options.find(kExternalDataFrom);
+  uint64_t bytes = kOneFileHolds;
+  if (option != options.end() && !base::parse_whole(option->second, bytes)) {
+    return absl::InvalidArgumentError(base::str_cat("option ", kExternalDataFrom, " is '",
+                                                    option->second, "'; it is a number of bytes"));
+  }
+  return bytes;
+}
+
 tensor::TensorInfo tensor_info(const Value& value) {
   tensor::TensorInfo info;
   info.name = value.name;
@@ -298,30 +378,41 @@ void count_operators(const Graph& graph, std::map<std::string, int64_t>& counts)
 
 }  // namespace
 
-base::Result<tensor::Buffer> write_onnx(const Model& model) {
-  const Pieces graph = encode(model);
+base::Result<OnnxFile> write_onnx(const Model& model, uint64_t external_from) {
+  OnnxFile out;
+  Pieces graph = encode(model, nullptr);
   std::string head = encode_head(model);
+  if (head.size() + kKeyRoom + graph.size() >= std::min(external_from, kOneFileHolds)) {
+    WeightsLayout weights;
+    graph = encode(model, &weights);
+    out.weights = std::move(weights).take();
+  }
   append_key(head, onnx::model::kGraph, graph.size());
   const uint64_t size = head.size() + graph.size();
-  if (size >= kMaxFile) {
-    return absl::UnimplementedError("the model is larger than the 2 GiB that one ONNX file holds");
+  if (size >= kOneFileHolds) {
+    return absl::UnimplementedError(
+        "the model is larger, even without its weights, than the 2 GiB that one ONNX file holds");
   }
-  tensor::Buffer out = tensor::Buffer::allocate(size);
-  if (out.data() == nullptr) {
+  out.model = tensor::Buffer::allocate(size);
+  if (out.model.data() == nullptr) {
     return absl::ResourceExhaustedError(base::str_cat("no memory for ", size, " bytes of model"));
   }
-  std::memcpy(out.data(), head.data(), head.size());
-  graph.copy_to(out.data() + head.size());
+  std::memcpy(out.model.data(), head.data(), head.size());
+  graph.copy_to(out.model.data() + head.size());
   return out;
 }
 
 base::Result<tensor::ImportedModel> finish_import(Model& model,
-                                                  tensor::ModelDescription description) {
+                                                  tensor::ModelDescription description,
+                                                  const tensor::Options& options) {
+  SN_ASSIGN(const uint64_t external_from, external_data_from(options));
   optimise(model);
   SN_TRY(check_target(model));
   tensor::ImportedModel out;
   out.artefact.format = "onnx";
-  SN_ASSIGN(out.artefact.bytes, write_onnx(model));
+  SN_ASSIGN(OnnxFile written, write_onnx(model, external_from));
+  out.artefact.bytes = std::move(written.model);
+  out.weights = std::move(written.weights);
   for (const Value* value : model.graph.inputs) description.inputs.push_back(tensor_info(*value));
   for (const Value* value : model.graph.outputs) {
     description.outputs.push_back(tensor_info(*value));

@@ -15,7 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMaxIrVersion = 1000;
-constexpr size_t kMaxEntries = 10000;
 // A schema that grew; far below the field numbers that other schemas are recognised by.
 constexpr uint32_t kMaxUnknownField = 63;
 
@@ -104,9 +103,8 @@ bool claims_file(const std::string& path) {
 }
 
 std::vector<std::string> models_in(const std::string& folder) {
-  return wire::files_in(folder, kMaxEntries, [](const std::string& path) {
-    return !is_other_file(path) && claims_file(path);
-  });
+  return wire::files_in(
+      folder, [](const std::string& path) { return !is_other_file(path) && claims_file(path); });
 }
 
 std::string find_model(const std::string& path) {

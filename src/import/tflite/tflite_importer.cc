@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxText = 256;
-constexpr size_t kMaxEntries = 10000;  // of a folder that is looked through
 constexpr size_t kMaxNotedSignatures = 8;
 
 std::string text(std::string_view from_file) {
@@ -106,7 +105,7 @@ base::Result<tensor::ImportedModel> import_checked(std::string_view content,
   model.producer_name = "supernova tflite";
   SN_ASSIGN(const InputShapes shapes, input_shapes(options));
   SN_TRY(convert(file, reader, owner, number, shapes, model, description));
-  return graph::finish_import(model, std::move(description));
+  return graph::finish_import(model, std::move(description), options);
 }
 
 bool claims_file(const std::string& path) {
@@ -117,7 +116,7 @@ bool claims_file(const std::string& path) {
 }
 
 std::vector<std::string> models_in(const std::string& folder) {
-  return wire::files_in(folder, kMaxEntries, claims_file);
+  return wire::files_in(folder, claims_file);
 }
 
 class TfliteImporter final : public Importer {

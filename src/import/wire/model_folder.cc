@@ -7,13 +7,13 @@ namespace supernova::import::wire {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> files_in(const std::string& folder, size_t most,
+std::vector<std::string> files_in(const std::string& folder,
                                   const std::function<bool(const std::string&)>& claims) {
   std::vector<std::string> found;
   std::error_code error;
   size_t seen = 0;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (++seen > most) break;
+    if (++seen > kMostEntries) break;
     std::error_code ignored;
     if (!at->is_regular_file(ignored)) continue;
     if (claims(at->path().string())) found.push_back(at->path().string());

@@ -10,9 +10,12 @@
 
 namespace supernova::import::wire {
 
-// The regular files directly in `folder` that `claims`, sorted; of a huge folder only the first
-// `most` entries are looked at.
-std::vector<std::string> files_in(const std::string& folder, size_t most,
+// How many entries of a folder are looked at: a huge one is no model's.
+inline constexpr size_t kMostEntries = 10000;
+
+// The regular files directly in `folder` that `claims`, sorted; among its first kMostEntries
+// entries.
+std::vector<std::string> files_in(const std::string& folder,
                                   const std::function<bool(const std::string&)>& claims);
 
 // Why a folder with several models is none: "…: holds several ONNX models (a.onnx, b.onnx); name

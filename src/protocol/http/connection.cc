@@ -160,19 +160,12 @@ void Connection::dispatch() {
     SN_LOG(Error, "HTTP handler: {}", error.what());
   }
   in_handler_ = false;
-  if (early_response_) {
-    HttpResponse response = std::move(*early_response_);
-    early_response_.reset();
-    write_response(std::move(response));
-  }
 }
 
 void Connection::take_response(HttpResponse response) {
   if (state_ != State::kHandling) return body_.clear();  // closed meanwhile
-  if (in_handler_) {
-    early_response_ = std::move(response);
-    return;
-  }
+  // Now, so that the client has it while the handler still clears up; dispatch()'s caller goes on.
+  if (in_handler_) return write_response(std::move(response));
   reads_left_ = kReadsInARow;
   write_response(std::move(response));
   pump();

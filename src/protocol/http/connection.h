@@ -135,7 +135,6 @@ class Connection final : public EventLoop::Watcher,
 
   std::shared_ptr<tensor::Cancellation> cancellation_;
   bool in_handler_ = false;
-  std::optional<HttpResponse> early_response_;  // given before handle() returned
   int sweeps_handling_ = 0;
   bool may_look_ = false;  // for a disconnect
 

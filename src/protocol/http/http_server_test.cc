@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 #include "protocol/http/http_test_fixture.h"
@@ -365,6 +367,28 @@ TEST_F(HttpServerTest, HandlerThatThrowsOrForgetsIsAnswered500) {
   EXPECT_THAT(exchange("GET / HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 500 "));
   handler_.act = [](HttpRequest, Responder) {};
   EXPECT_THAT(exchange("GET / HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 500 "));
+}
+
+TEST_F(HttpServerTest, TheReplyLeavesBeforeTheHandlerReturns) {
+  std::promise<void> received;
+  std::future<void> got = received.get_future();
+  std::future_status seen = std::future_status::timeout;
+  handler_.act = [&](HttpRequest request, Responder respond) {
+    const bool stays = request.target() == "/stays";
+    HttpResponse response;
+    response.body = "early";
+    respond(std::move(response));
+    if (stays) seen = got.wait_for(10s);
+    throw std::runtime_error("too late to matter");
+  };
+  Client client(server_->port());
+  client.send("GET /stays HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(body_of(client.receive()), "early");
+  received.set_value();
+  client.send("GET /next HTTP/1.1\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(body_of(client.receive()), "early");
+  EXPECT_TRUE(client.closed());
+  EXPECT_EQ(seen, std::future_status::ready);
 }
 
 TEST_F(HttpServerTest, ResponseOutlivingTheServerIsDropped) {

@@ -19,6 +19,10 @@ void append_text(std::string& out, std::string_view key, std::string_view value)
   base::append_json_string(out, value);
 }
 
+void append_text_if(std::string& out, std::string_view key, std::string_view value) {
+  if (!value.empty()) append_text(out, key, value);
+}
+
 void append_count(std::string& out, std::string_view key, uint64_t value) {
   append_key(out, key);
   base::append_json_number(out, value);

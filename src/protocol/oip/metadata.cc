@@ -8,16 +8,11 @@ namespace {
 
 void append_tensors(std::string& out, std::string_view key,
                     const std::vector<tensor::TensorInfo>& tensors) {
-  append_raw(out, key, "[");
-  for (const tensor::TensorInfo& tensor : tensors) {
-    append_comma(out);
-    out += '{';
+  append_objects(out, key, tensors, [&](const tensor::TensorInfo& tensor) {
     append_text(out, "name", tensor.name);
     append_text(out, "datatype", tensor::data_type_name(tensor.data_type));
     append_raw(out, "shape", tensor::shape_to_string(tensor.shape));
-    out += '}';
-  }
-  out += ']';
+  });
 }
 
 void append_time(std::string& out, std::string_view key, const model::CountedTime& time) {
@@ -29,7 +24,6 @@ void append_time(std::string& out, std::string_view key, const model::CountedTim
 
 void append_statistics(std::string& out, const service::ModelStatistics& model) {
   const model::StatisticsSnapshot& all = model.statistics;
-  out += '{';
   append_text(out, "name", model.name);
   append_text(out, "version", model.version);
   append_count(out, "last_inference", all.last_inference_ms);
@@ -46,19 +40,13 @@ void append_statistics(std::string& out, const service::ModelStatistics& model) 
   append_time(out, "cache_miss", all.cache_miss);
   out += '}';
   append_raw(out, "response_stats", "{}");
-  append_raw(out, "batch_stats", "[");
-  for (const model::BatchStatistics& batch : all.batches) {
-    append_comma(out);
-    out += '{';
+  append_objects(out, "batch_stats", all.batches, [&](const model::BatchStatistics& batch) {
     append_count(out, "batch_size", batch.batch_size);
     append_time(out, "compute_input", batch.compute_input);
     append_time(out, "compute_infer", batch.compute_infer);
     append_time(out, "compute_output", batch.compute_output);
-    out += '}';
-  }
-  out += ']';
+  });
   append_raw(out, "memory_usage", "[]");
-  out += '}';
 }
 
 }  // namespace
@@ -86,40 +74,32 @@ std::string model_config_json(const model::ModelConfig& config) {
 }
 
 std::string statistics_json(const std::vector<service::ModelStatistics>& statistics) {
-  std::string out = "{\"model_stats\":[";
-  for (const service::ModelStatistics& model : statistics) {
-    append_comma(out);
-    append_statistics(out, model);
-  }
-  return out + "]}";
+  std::string out = "{";
+  append_objects(out, "model_stats", statistics,
+                 [&](const service::ModelStatistics& model) { append_statistics(out, model); });
+  return out + "}";
 }
 
 std::string repository_index_json(const std::vector<model::IndexEntry>& index) {
-  std::string out = "[";
-  for (const model::IndexEntry& entry : index) {
-    append_comma(out);
-    out += '{';
+  std::string out;
+  append_objects(out, index, [&](const model::IndexEntry& entry) {
     append_text(out, "name", entry.name);
-    if (!entry.version.empty()) append_text(out, "version", entry.version);
-    if (!entry.state.empty()) append_text(out, "state", entry.state);
-    if (!entry.reason.empty()) append_text(out, "reason", entry.reason);
-    out += '}';
-  }
-  return out + "]";
+    append_text_if(out, "version", entry.version);
+    append_text_if(out, "state", entry.state);
+    append_text_if(out, "reason", entry.reason);
+  });
+  return out;
 }
 
 std::string shared_memory_json(const std::vector<service::SharedMemoryRegion>& regions) {
-  std::string out = "[";
-  for (const service::SharedMemoryRegion& region : regions) {
-    append_comma(out);
-    out += '{';
+  std::string out;
+  append_objects(out, regions, [&](const service::SharedMemoryRegion& region) {
     append_text(out, "name", region.name);
     append_text(out, "key", region.key);
     append_count(out, "offset", region.offset);
     append_count(out, "byte_size", region.byte_size);
-    out += '}';
-  }
-  return out + "]";
+  });
+  return out;
 }
 
 std::string trace_settings_json(const service::TraceSettings& settings) {

@@ -1,64 +1,48 @@
 #include "protocol/oip/placement_json.h"
 
+#include <algorithm>
+#include <span>
+
 #include "protocol/oip/json_text.h"
 
 namespace supernova::protocol::oip {
 namespace {
-
-void append_text_if(std::string& out, std::string_view key, std::string_view value) {
-  if (!value.empty()) append_text(out, key, value);
-}
 
 // Figures that are not known are left out.
 void append_count_if(std::string& out, std::string_view key, uint64_t value) {
   if (value != 0) append_count(out, key, value);
 }
 
-void append_sessions(std::string& out, const service::ModelPlacement& placement, size_t first,
-                     size_t count) {
-  append_raw(out, "sessions", "[");
-  for (size_t i = first; i < first + count && i < placement.sessions.size(); ++i) {
-    const auto& session = placement.sessions[i];
-    append_comma(out);
-    out += '{';
-    append_text(out, "state", session.lost.empty() ? "ready" : "lost");
-    append_text_if(out, "reason", session.lost);
-    append_count(out, "runs", session.runs);
-    out += '}';
-  }
-  out += ']';
+void append_sessions(std::string& out, const service::ModelPlacement& placement,
+                     const model::InstanceReport& instance) {
+  const std::span all(placement.sessions);
+  const auto own = all.subspan(std::min(instance.first_session, all.size()));
+  append_objects(out, "sessions", own.first(std::min(instance.sessions, own.size())),
+                 [&](const auto& session) {
+                   append_text(out, "state", session.lost.empty() ? "ready" : "lost");
+                   append_text_if(out, "reason", session.lost);
+                   append_count(out, "runs", session.runs);
+                 });
 }
 
-void append_nodes(std::string& out, const std::vector<engine::NodePlacement>& nodes) {
-  append_raw(out, "fallback", "[");
-  for (const engine::NodePlacement& node : nodes) {
-    append_comma(out);
-    out += '{';
+void append_nodes(std::string& out, const model::PlacementReport& report,
+                  const model::InstanceReport& instance) {
+  append_objects(out, "operators", model::operators_of(report, instance),
+                 [&](const model::OperatorPlace& place) {
+                   append_text(out, "op", place.op);
+                   append_text(out, "where", place.where);
+                   append_count(out, "count", place.count);
+                   append_text_if(out, "reason", place.reason);
+                 });
+  append_objects(out, "fallback", instance.fallback, [&](const engine::NodePlacement& node) {
     append_text(out, "node", node.node);
     append_text(out, "op", node.op);
     append_text(out, "where", node.where);
     append_text(out, "reason", node.reason);
-    out += '}';
-  }
-  out += ']';
+  });
 }
 
-void append_operators(std::string& out, const model::PlacementReport& report,
-                      const model::InstanceReport& instance) {
-  append_raw(out, "operators", "[");
-  for (const model::OperatorPlace& place : model::operators_of(report, instance)) {
-    append_comma(out);
-    out += '{';
-    append_text(out, "op", place.op);
-    append_text(out, "where", place.where);
-    append_count(out, "count", place.count);
-    append_text_if(out, "reason", place.reason);
-    out += '}';
-  }
-  out += ']';
-}
-
-void append_instance(std::string& out, const model::PlacementReport& report,
+void append_instance(std::string& out, const service::ModelPlacement& placement,
                      const model::InstanceReport& instance) {
   append_text_if(out, "group", instance.group);
   append_text(out, "device", instance.device);
@@ -73,22 +57,8 @@ void append_instance(std::string& out, const model::PlacementReport& report,
   append_count_if(out, "first_run_ns", instance.first_run_ns);
   append_count_if(out, "host_memory_bytes", known(&engine::Verdict::host_memory_bytes));
   append_count_if(out, "device_memory_bytes", known(&engine::Verdict::device_memory_bytes));
-  append_operators(out, report, instance);
-  append_nodes(out, instance.fallback);
-}
-
-void append_rejected(std::string& out, const std::vector<engine::Rejection>& rejected) {
-  append_raw(out, "rejected", "[");
-  for (const engine::Rejection& rejection : rejected) {
-    append_comma(out);
-    out += '{';
-    append_text_if(out, "engine", rejection.engine);
-    append_text_if(out, "format", rejection.format);
-    append_text_if(out, "device", rejection.device);
-    append_text(out, "reason", rejection.reason);
-    out += '}';
-  }
-  out += ']';
+  append_nodes(out, *placement.report, instance);
+  append_sessions(out, placement, instance);
 }
 
 }  // namespace
@@ -106,19 +76,17 @@ std::string placement_json(const service::ModelPlacement& placement) {
   append_text_if(out, "format", report.format);
   append_text_if(out, "source_format", report.source_format);
   append_text_if(out, "reason", report.reason);
-  append_raw(out, "instances", "[");
-  for (size_t i = 0; i < report.instances.size(); ++i) {
-    append_comma(out);
-    out += '{';
-    append_instance(out, report, report.instances[i]);
-    append_sessions(out, placement, report.instances[i].first_session,
-                    report.instances[i].sessions);
-    out += '}';
-  }
-  out += ']';
+  append_objects(out, "instances", report.instances, [&](const model::InstanceReport& instance) {
+    append_instance(out, placement, instance);
+  });
   append_count(out, "fallback_nodes", model::fallback_nodes(report));
   append_count(out, "moved_requests", placement.moved);
-  append_rejected(out, report.rejected);
+  append_objects(out, "rejected", report.rejected, [&](const engine::Rejection& rejection) {
+    append_text_if(out, "engine", rejection.engine);
+    append_text_if(out, "format", rejection.format);
+    append_text_if(out, "device", rejection.device);
+    append_text(out, "reason", rejection.reason);
+  });
   append_strings(out, "warnings", report.warnings);
   return out + "}";
 }

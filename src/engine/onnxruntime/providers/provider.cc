@@ -1,17 +1,18 @@
 #include "engine/onnxruntime/providers/provider.h"
 
-#include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
-#include <absl/strings/str_split.h>
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <vector>
 
 #include "device/device.h"
+#include "device/kinds.h"
+#include "device/vulkan/choose.h"
+#include "device/vulkan/vulkan.h"
+#include "engine/onnxruntime/providers/failures.h"
 #include "engine/onnxruntime/providers/libraries.h"
 #include "engine/onnxruntime/providers/plugins.h"
 
@@ -28,11 +29,6 @@ constexpr char kVulkanLoader[] = "libvulkan.so.1";
 std::string device_name(const sn_device& device) {
   return base::str_cat(device::device_kind_name(static_cast<sn_device_kind>(device.kind)), ":",
                        device.ordinal);
-}
-
-bool is_gpu(int32_t kind) {
-  return kind == SN_DEVICE_NVIDIA || kind == SN_DEVICE_AMD || kind == SN_DEVICE_INTEL_GPU ||
-         kind == SN_DEVICE_VULKAN;
 }
 
 // The folder of the runtime's library, where it looks for its providers.
@@ -85,32 +81,6 @@ bool runtime_has(std::string_view provider) {
   return found;
 }
 
-bool has_vulkan_driver() {
-  std::vector<std::string> files;
-  for (const char* variable : {"VK_DRIVER_FILES", "VK_ICD_FILENAMES"}) {
-    if (const char* list = std::getenv(variable); list != nullptr && *list != '\0') {
-      files = absl::StrSplit(list, ':', absl::SkipEmpty());
-    }
-  }
-  std::error_code error;
-  if (!files.empty()) {
-    return std::any_of(files.begin(), files.end(), [&](const std::string& file) {
-      return std::filesystem::exists(file, error);
-    });
-  }
-  const char* home = std::getenv("HOME");
-  for (const std::string& folder :
-       {std::string("/usr/share"), std::string("/etc"), std::string("/usr/local/share"),
-        std::string("/usr/local/etc"), base::str_cat(home ? home : "", "/.local/share")}) {
-    const std::filesystem::path drivers = folder + "/vulkan/icd.d";
-    if (std::filesystem::is_directory(drivers, error) &&
-        !std::filesystem::is_empty(drivers, error)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 std::string missing_for_webgpu() {
   std::vector<std::string> missing;
   if (!runtime_has("WebGpuExecutionProvider")) {
@@ -119,7 +89,7 @@ std::string missing_for_webgpu() {
   if (!is_installed(kVulkanLoader)) {
     missing.push_back(base::str_cat(kVulkanLoader, " (Debian: libvulkan1)"));
   }
-  if (!has_vulkan_driver()) {
+  if (device::vulkan::installed_drivers("/").empty()) {
     missing.emplace_back(
         "a Vulkan driver (the GPU vendor's, or Mesa 25 or later; Debian 12: mesa-vulkan-drivers "
         "from bookworm-backports)");
@@ -127,33 +97,25 @@ std::string missing_for_webgpu() {
   return base::str_join(missing, ", ");
 }
 
-// WebGPU takes what Vulkan lists first, and which device that was can't be asked afterwards.
-std::string missing_choice(const sn_device& device, const Options& options) {
-  if (device.ordinal == 0) return "";
-  const std::string_view of_worker = option(options, "worker.environment");
-  for (const char* variable : {"VK_ICD_FILENAMES", "VK_DRIVER_FILES", "MESA_VK_DEVICE_SELECT"}) {
-    if (std::getenv(variable) != nullptr) return "";
-    if (of_worker.find(base::str_cat(variable, "=")) != std::string_view::npos) return "";
-  }
-  return "a word to Vulkan which device to take, as WebGPU takes the first: set "
-         "MESA_VK_DEVICE_SELECT or VK_DRIVER_FILES, for the server or in the option "
-         "worker.environment";
+// Whether WebGPU will take that device. Where Vulkan does not answer, WebGPU says so itself.
+base::Status check_vulkan_choice(const Provider& provider, const sn_device& device) {
+  const device::LibraryAnswer answer = device::vulkan::ask_loader();
+  const std::string why = device::vulkan::why_not_alone(device, answer.records);
+  if (why.empty()) return {};
+  return absl::FailedPreconditionError(base::str_cat(
+      provider.name, " might run on another device than ", provider.device, ": ", why));
 }
 
-base::Result<Provider> built_in(ProviderKind kind, const sn_device& device,
-                                const Options& options) {
+base::Result<Provider> built_in(ProviderKind kind, const sn_device& device) {
   Provider provider{kind, "", nullptr, device_name(device)};
   std::string missing;
   if (kind == ProviderKind::kWebGpu) {
-    if (!is_gpu(device.kind)) {
+    if (!device::is_graphics(device.kind)) {
       return absl::FailedPreconditionError(
           base::str_cat("WebGPU drives graphics processors, not ", provider.device));
     }
     provider.name = "WebGpuExecutionProvider";
     missing = missing_for_webgpu();
-    if (missing.empty() && device.kind == SN_DEVICE_VULKAN) {
-      missing = missing_choice(device, options);
-    }
   } else {
     provider.name =
         kind == ProviderKind::kCuda ? "CUDAExecutionProvider" : "TensorrtExecutionProvider";
@@ -249,36 +211,6 @@ base::Status add(const Runtime& runtime, const Provider& provider, const sn_devi
       list.keys.size()));
 }
 
-// Words in small letters.
-bool says(const base::Status& status, std::initializer_list<std::string_view> words) {
-  std::string text(base::message(status));
-  absl::AsciiStrToLower(&text);
-  return std::any_of(words.begin(), words.end(),
-                     [&](std::string_view word) { return text.find(word) != std::string::npos; });
-}
-
-// What a user can act on of the runtime's report, which is about files and lines.
-std::string plain(std::string_view report) {
-  constexpr std::string_view kNoAdapter = "Failed to get a WebGPU adapter";
-  if (const size_t at = report.find(kNoAdapter); at != std::string_view::npos) {
-    return base::str_cat(
-        report.substr(at),
-        ". No Vulkan driver here is one it takes: install the GPU vendor's current "
-        "one, or Mesa 25 or later (Debian 12: mesa-vulkan-drivers from "
-        "bookworm-backports); VK_ICD_FILENAMES chooses among several");
-  }
-  constexpr std::string_view kStart = "CUDA failure ";
-  const size_t at = report.find(kStart);
-  if (at == std::string_view::npos) return std::string(report);
-  const std::string_view failure = report.substr(at, report.find(" ;", at) - at);
-  const bool is_driver = failure.starts_with("CUDA failure 35:") ||   // older than the libraries
-                         failure.starts_with("CUDA failure 100:") ||  // no device
-                         failure.starts_with("CUDA failure 803:");  // other than the kernel's part
-  return base::str_cat(failure, is_driver ? ". Install NVIDIA's driver, 580 or later for CUDA 13, "
-                                            "and see that nvidia-smi lists the device"
-                                          : "");
-}
-
 }  // namespace
 
 bool is_for_cpu(const sn_device& device, const Options& options) {
@@ -298,17 +230,18 @@ base::Result<Provider> choose_provider(const Runtime& runtime, const sn_device& 
   // A library that is named means its provider, also where the runtime has one of that name.
   const bool own = option(options, kPluginOption).empty();
   if (own && (name == "cuda" || (name.empty() && device.kind == SN_DEVICE_NVIDIA))) {
-    return built_in(ProviderKind::kCuda, device, options);
+    return built_in(ProviderKind::kCuda, device);
   }
-  if (own && name == "tensorrt") return built_in(ProviderKind::kTensorRt, device, options);
+  if (own && name == "tensorrt") return built_in(ProviderKind::kTensorRt, device);
   if (own && (name == "webgpu" || (name.empty() && device.kind == SN_DEVICE_VULKAN))) {
-    return built_in(ProviderKind::kWebGpu, device, options);
+    return built_in(ProviderKind::kWebGpu, device);
   }
   return plugin(runtime, device, asked, options);
 }
 
 base::Status add_provider(const Runtime& runtime, const Provider& provider, const sn_device& device,
                           const Options& options, OrtSessionOptions* session) {
+  if (provider.kind == ProviderKind::kWebGpu) SN_TRY(check_vulkan_choice(provider, device));
   const base::Status status = add(runtime, provider, device, options, session);
   if (status.ok()) return {};
   // Options it does not know are the user's; all else is the machine's.
@@ -316,27 +249,7 @@ base::Status add_provider(const Runtime& runtime, const Provider& provider, cons
                         ? absl::StatusCode::kInvalidArgument
                         : absl::StatusCode::kFailedPrecondition;
   return {code, base::str_cat(provider.name, " can't be used on ", provider.device, ": ",
-                              plain(base::message(status)))};
-}
-
-base::Status device_failure(const Provider& provider, const base::Status& status) {
-  // What was refused for a reason names everything already.
-  if (status.ok() || status.code() == absl::StatusCode::kFailedPrecondition) return status;
-  const std::string where = base::str_cat(provider.name, " on ", provider.device);
-  if (says(status, {"out of memory", "failed to allocate memory", "cudnn_status_alloc_failed",
-                    "cublas_status_alloc_failed", "bad_alloc"})) {
-    return absl::ResourceExhaustedError(base::str_cat(
-        where, " has no memory left for this: ", status.message(),
-        ". Send smaller batches, run fewer models on the device, or give the model more (",
-        kDeviceMemory, ")"));
-  }
-  if (status.code() == absl::StatusCode::kUnavailable ||
-      says(status, {"device lost", "device was lost", "cuda failure 46", "cuda failure 700",
-                    "cuda failure 719", "cuda failure 999"})) {
-    return absl::UnavailableError(base::str_cat(where, " failed: ", status.message(),
-                                                ". The device may be lost; load the model again"));
-  }
-  return base::annotate(status, where);
+                              plain_report(base::message(status)))};
 }
 
 }  // namespace supernova::engine::onnxruntime

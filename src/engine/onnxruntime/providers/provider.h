@@ -1,9 +1,8 @@
 // Which execution provider of the runtime drives a device, and what it is missing. Thread-safe.
 //
 // Options
-//   execution_provider      "cpu", "cuda", "tensorrt", "webgpu" or the name of a plug-in; empty:
-//   what
-//                           fits the device
+//   execution_provider      "cpu", "cuda", "tensorrt", "webgpu" or the name of a plug-in; empty =
+//                           what fits the device
 //   ep_library              plug-ins, instead of those in SUPERNOVA_EP_PATH (plugins.h)
 //   provider.KEY            goes to the provider as KEY
 //   device_memory_byte_size the most memory of the device (CUDA)
@@ -40,9 +39,5 @@ base::Result<Provider> choose_provider(const Runtime& runtime, const sn_device& 
 
 base::Status add_provider(const Runtime& runtime, const Provider& provider, const sn_device& device,
                           const Options& options, OrtSessionOptions* session);
-
-// A failure of the runtime on a device as what it means to whoever asked: out of the device's
-// memory, the device lost, or as it was. Names provider and device.
-base::Status device_failure(const Provider& provider, const base::Status& status);
 
 }  // namespace supernova::engine::onnxruntime

@@ -1,0 +1,105 @@
+#include "engine/onnxruntime/providers/failures.h"
+
+#include <absl/strings/ascii.h>
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+
+namespace supernova::engine::onnxruntime {
+namespace {
+
+constexpr std::string_view kCudaFailure = "CUDA failure ";
+
+// N of "CUDA failure N: ...", a cudaError_t; 0 = the report has none.
+int cuda_failure(std::string_view report) {
+  const size_t at = report.find(kCudaFailure);
+  if (at == std::string_view::npos) return 0;
+  const std::string_view rest = report.substr(at + kCudaFailure.size());
+  int number = 0;
+  std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  return number;
+}
+
+bool is_one_of(int number, std::initializer_list<int> numbers) {
+  return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+}
+
+// The driver is not there, or older than the libraries want.
+bool is_of_driver(int cuda) {
+  return is_one_of(cuda, {35,     // older than the libraries
+                          100,    // no device
+                          803});  // other than the kernel's part
+}
+
+// After these nothing runs on the device any more, in this process at least.
+bool is_loss(int cuda) {
+  return is_one_of(cuda, {46,        // the device is busy or unavailable
+                          214, 220,  // uncorrectable errors of its memory, of NVLink
+                          700,       // illegal address
+                          702,       // a kernel ran for too long
+                          709,       // the context is gone
+                          710,       // an assertion in a kernel
+                          714, 715, 716, 717, 718, 719,  // faults of a kernel
+                          999});                         // unknown
+}
+
+// `words` in small letters.
+bool says(const base::Status& status, std::initializer_list<std::string_view> words) {
+  std::string text(base::message(status));
+  absl::AsciiStrToLower(&text);
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return text.find(word) != std::string::npos; });
+}
+
+bool is_out_of_memory(const base::Status& status) {
+  return cuda_failure(base::message(status)) == 2 ||
+         says(status, {"out of memory", "outofmemory", "out_of_device_memory", "out_of_host_memory",
+                       "failed to allocate memory", "status_alloc_failed", "allocation_failed",
+                       "bad_alloc"});
+}
+
+bool is_device_lost(const base::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ||
+         is_loss(cuda_failure(base::message(status))) ||
+         says(status, {"device lost", "device was lost", "device_lost"});
+}
+
+}  // namespace
+
+base::Status device_failure(const Provider& provider, const base::Status& status) {
+  // What was refused for a reason names everything already.
+  if (status.ok() || status.code() == absl::StatusCode::kFailedPrecondition) return status;
+  const std::string where = base::str_cat(provider.name, " on ", provider.device);
+  if (is_out_of_memory(status)) {
+    return absl::ResourceExhaustedError(base::str_cat(
+        where, " has no memory left for this: ", status.message(),
+        ". Send smaller batches, run fewer models on the device, or give the model more (",
+        kDeviceMemory, ")"));
+  }
+  if (is_device_lost(status)) {
+    return absl::UnavailableError(base::str_cat(where, " failed: ", status.message(),
+                                                ". The device may be lost; load the model again"));
+  }
+  return base::annotate(status, where);
+}
+
+std::string plain_report(std::string_view report) {
+  constexpr std::string_view kNoAdapter = "Failed to get a WebGPU adapter";
+  if (const size_t at = report.find(kNoAdapter); at != std::string_view::npos) {
+    return base::str_cat(
+        report.substr(at),
+        ". No Vulkan driver here is one it takes: install the GPU vendor's current "
+        "one, or Mesa 25 or later (Debian 12: mesa-vulkan-drivers from "
+        "bookworm-backports); VK_DRIVER_FILES chooses among several");
+  }
+  const size_t at = report.find(kCudaFailure);
+  if (at == std::string_view::npos) return std::string(report);
+  const std::string_view failure = report.substr(at, report.find(" ;", at) - at);
+  return base::str_cat(failure, is_of_driver(cuda_failure(report))
+                                    ? ". Install NVIDIA's driver, 580 or later for CUDA 13, and "
+                                      "see that nvidia-smi lists the device"
+                                    : "");
+}
+
+}  // namespace supernova::engine::onnxruntime

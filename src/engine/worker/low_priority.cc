@@ -1,0 +1,80 @@
+#include "engine/worker/low_priority.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace supernova::engine::worker {
+namespace {
+
+constexpr int kNicer = 10;  // a tenth of the time that another thread gets beside it
+
+thread_local bool is_low = false;
+
+// As the kernel fills it in.
+struct Entry {
+  uint64_t inode;
+  int64_t next;
+  uint16_t size;
+  uint8_t type;
+  char name[1];
+};
+
+// In a signal handler, so with system calls only.
+void lower_all() {
+  const int nice = ::getpriority(PRIO_PROCESS, 0);
+  const int folder = ::open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  alignas(Entry) char buffer[4096];
+  while (true) {
+    const int64_t size = ::syscall(SYS_getdents64, folder, buffer, sizeof(buffer));
+    if (size <= 0) break;
+    for (int64_t at = 0; at < size;) {
+      const auto& entry = *reinterpret_cast<const Entry*>(buffer + at);
+      id_t thread = 0;
+      for (const char* c = buffer + at + offsetof(Entry, name); *c >= '0' && *c <= '9'; ++c) {
+        thread = thread * 10 + static_cast<id_t>(*c - '0');
+      }
+      if (thread != 0) ::setpriority(PRIO_PROCESS, thread, nice);
+      at += entry.size;
+    }
+  }
+  ::close(folder);
+}
+
+void on_fatal_signal(int signal) {
+  lower_all_if_low();
+  ::raise(signal);  // nobody handles it any more
+}
+
+}  // namespace
+
+void lower_priority(const char* name) {
+  ::pthread_setname_np(::pthread_self(), name);
+  // Of this thread alone, other than POSIX says.
+  ::setpriority(PRIO_PROCESS, 0, std::min(::getpriority(PRIO_PROCESS, 0) + kNicer, 19));
+  is_low = true;
+}
+
+void lower_all_if_low() {
+  if (is_low) lower_all();
+}
+
+void end_at_low_priority() {
+  for (const int signal : {SIGABRT, SIGSEGV, SIGBUS}) {
+    struct sigaction action {};
+    action.sa_handler = &on_fatal_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
+}  // namespace supernova::engine::worker
