@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Imported models against the runtimes of their own frameworks, in one run.
 
-usage: speed.py [--rounds N] [--seconds S] [--threads 1,2] [--only NAME,...]... [--short]
+usage: speed.py [--rounds N] [--seconds S] [--threads 1,2] [--only NAME,...]...
+                [--runtimes tflite,xnnpack,opencv] [--short]
 
 For each model and number of processors, in turns: Supernova in its own process (`supernova bench MODEL`),
 the framework's runtime in its. Medians of a call over a turn, then over the rounds; the ratio is theirs by
@@ -79,6 +80,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--runtimes", default="tflite,xnnpack,opencv")
     parser.add_argument("--short", action="store_true", help="one round of a few models")
     args = parser.parse_args()
     if args.short:
@@ -87,6 +89,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for framework, models in find_models(folder, args).items():
             kinds = ["tflite", "xnnpack"] if framework == "tflite" else ["opencv"]
+            kinds = [kind for kind in kinds if kind in args.runtimes.split(",")]
             for name, model in models.items():
                 for threads in map(int, args.threads.split(",")):
                     mine, other = measure(model, kinds, threads, args)

@@ -156,6 +156,52 @@ TEST_F(BuilderTest, ATransposeThatIsNeededStaysOnce) {
   EXPECT_THAT(ops(), ElementsAre("Transpose", "Conv", "Transpose", "Reshape"));
 }
 
+TEST_F(BuilderTest, PartsOfHardSigmoidAreJoined) {
+  Value* x = image({1, 8, 4, 4});
+  const auto clipped = [&](float shift) { return b_.clip(b_.add(x, b_.scalar(shift)), 0, 6); };
+  b_.output(b_.mul(x, b_.mul(clipped(3), b_.scalar(1.0F / 6))), "multiplied");
+  b_.output(b_.div(clipped(2), b_.scalar(6.0F)), "divided");
+  b_.output(b_.mul(clipped(1), b_.scalar(0.5F)), "another_factor");
+  optimise(model_);
+  EXPECT_THAT(ops(), ElementsAre("HardSigmoid", "Mul", "HardSigmoid", "Add", "Clip", "Mul"));
+  const Node& divided = model_.graph.nodes[2];
+  EXPECT_FLOAT_EQ(divided.float_or("alpha", 0), 1.0F / 6);
+  EXPECT_FLOAT_EQ(divided.float_or("beta", 0), 1.0F / 3);
+}
+
+TEST_F(BuilderTest, PartsOfHardSigmoidThatOthersReadStay) {
+  Value* x = image({1, 8, 4, 4});
+  Value* y = b_.clip(b_.add(x, b_.scalar(3.0F)), 0, 6);
+  b_.output(b_.mul(y, b_.scalar(1.0F / 6)), "y");
+  b_.output(y, "clipped");
+  optimise(model_);
+  EXPECT_THAT(ops(), ElementsAre("Add", "Clip", "Mul"));
+}
+
+TEST_F(BuilderTest, SoftmaxOverChannelsOfALargePictureIsSplit) {
+  b_.output(b_.op("Softmax", {image({1, 12, 64, 64})}, {{"axis", int64_t{1}}}), "large");
+  optimise(model_);
+  EXPECT_THAT(ops(), ElementsAre("ReduceMax", "Sub", "Exp", "ReduceSum", "Div"));
+  EXPECT_EQ(model_.graph.outputs[0]->name, "large");
+  EXPECT_EQ(model_.graph.nodes[0].outputs[0]->dims(), (Dims{1, 1, 64, 64}));
+}
+
+TEST_F(BuilderTest, OtherSoftmaxesStay) {
+  Value* x = image({1, 12, 64, 64});
+  b_.output(b_.op("Softmax", {x}, {{"axis", int64_t{-1}}}), "last");
+  b_.output(b_.op("Softmax", {x}, {{"axis", int64_t{2}}}), "few_behind");
+  optimise(model_);
+  EXPECT_THAT(ops(), ElementsAre("Softmax", "Softmax"));
+}
+
+TEST_F(BuilderTest, MeansOverPicturesArePoolings) {
+  Value* x = b_.op("Relu", {image({1, 8, 4, 4})});
+  b_.output(b_.reduce("ReduceMean", x, {2, 3}, true), "pooled");
+  b_.output(b_.reduce("ReduceMean", x, {2}, true), "rows");
+  optimise(model_);
+  EXPECT_THAT(ops(), ElementsAre("Relu", "GlobalAveragePool", "ReduceMean"));
+}
+
 TEST_F(BuilderTest, BatchIndependence) {
   const Dim n = Dim::symbol("batch");
   Value* x = image({n, 8, 8, 4});

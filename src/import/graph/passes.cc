@@ -230,6 +230,7 @@ void optimise(Model& model) {
   merge_equal(model);
   cancel_transposes(model);
   merge_equal(model);
+  use_quicker_forms(model);
   release_unused(model);
   keep_halves(model);
   name_all(model);

@@ -24,6 +24,9 @@ void release_unused(Model& model);
 void cancel_transposes(Model& model);
 // One node for equal nodes over equal inputs.
 void merge_equal(Model& model);
+// HardSigmoid for its parts, a softmax over channels of large pictures in parts, poolings for means
+// over pictures: what the runtime is quicker with.
+void use_quicker_forms(Model& model);
 // Unique, non-empty names for every value and node; graph inputs and outputs keep theirs.
 void name_all(Model& model);
 // Everything above, in the right order.

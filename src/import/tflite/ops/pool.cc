@@ -1,4 +1,6 @@
 // Poolings over [n, h, w, c].
+#include <algorithm>
+
 #include "import/tflite/ops.h"
 #include "import/tflite/window.h"
 
@@ -23,22 +25,39 @@ std::optional<Attributes> pool_attributes(Context& c) {
   return attributes;
 }
 
-// The mean of stored numbers, halves away from zero: ties are frequent here, and the runtime's own
-// integer kernel rounds them to even.
+// Whether the window is the whole image.
+bool is_global(Context& c, const Attributes& attributes) {
+  const auto sizes = graph::constant_dims(spatial_dims(c, 0, 2));
+  return sizes &&
+         std::any_of(attributes.begin(), attributes.end(),
+                     [&](const auto& attribute) {
+                       return attribute.first == "kernel_shape" &&
+                              std::get<std::vector<int64_t>>(attribute.second) == *sizes;
+                     }) &&
+         std::any_of(attributes.begin(), attributes.end(), [](const auto& attribute) {
+           return attribute.first == "auto_pad" &&
+                  std::get<std::string>(attribute.second) == "VALID";
+         });
+}
+
+// The mean of stored numbers, halves away from the file's zero: ties are frequent here, and the
+// runtime's own integer kernel rounds them to even. What quantises here does too, so its scale is
+// less than 1 by more than the mean can be wrong, and by less than what is beside a tie is off it.
 void average_stored(Context& c, const Attributes& attributes) {
-  Value* x = c.b.cast(c.b.transpose(c.stored(0), {0, 3, 1, 2}), DataType::kFp32);
-  Value* mean = c.b.op("AveragePool", {x}, attributes);
-  // Away from the file's zero.
+  constexpr float kPastTies = 1 - 0x1p-22F;
+  const DataType type = data_type(c.out_def().type);
   const float zero = c.in_def(0).shifted ? 128.0F : 0.0F;
+  Value* x = c.b.cast(c.b.transpose(c.stored(0), {0, 3, 1, 2}), DataType::kFp32);
+  // A reduction is the same in any order of axes, so that it needs no transposes.
+  Value* mean = is_global(c, attributes) ? c.b.reduce("ReduceMean", x, {2, 3}, true)
+                                         : c.b.op("AveragePool", {x}, attributes);
   if (zero != 0) mean = c.b.sub(mean, c.b.scalar(zero));
-  Value* size = c.b.op("Floor", {c.b.add(c.b.op("Abs", {mean}), c.b.scalar(0.5F))});
-  Value* y = c.b.mul(c.b.op("Sign", {mean}), size);
-  if (zero != 0) y = c.b.add(y, c.b.scalar(zero));
   const auto [low, high] = clamped_range(c.out_def(), c.activation(s::kActivation));
   if (std::pair(low, high) != stored_range(c.out_def())) {
-    y = c.b.clip(y, static_cast<float>(low), static_cast<float>(high));
+    mean = c.b.clip(mean, static_cast<float>(low) - zero, static_cast<float>(high) - zero);
   }
-  c.out_stored(0, c.b.transpose(c.b.cast(y, data_type(c.out_def().type)), {0, 2, 3, 1}));
+  Value* y = c.b.quantize(mean, c.b.scalar(kPastTies), c.b.scalar_of(type, zero));
+  c.out_stored(0, c.b.transpose(y, {0, 2, 3, 1}));
 }
 
 // Padding is not counted, which is ONNX's default too.

@@ -32,6 +32,29 @@ TEST(TflitePool, MeansOfIntegersRoundHalvesAwayFromZero) {
   EXPECT_THAT(test::values_of<int8_t>(result), ElementsAre(3, -3));
 }
 
+// Every mean of two numbers, with ties on both sides of zero, of a part and of the whole image.
+TEST(TflitePool, EveryHalfRoundsAwayFromZero) {
+  for (const int width : {2, 4}) {
+    const auto model = pool("AVERAGE_POOL_2D", {TfType::kInt8, {1, 1, width, 1}, "", {0.5F}, {3}},
+                            pool_options(1, 2, 2));
+    const auto artefact = imported(model.file());
+    ASSERT_TRUE(artefact.ok()) << artefact.status();
+    for (int a = -128; a < 127; a += 5) {
+      const int b = a % 2 == 0 ? a + 1 : a;
+      std::vector<int8_t> numbers(static_cast<size_t>(width), static_cast<int8_t>(a));
+      numbers[1] = static_cast<int8_t>(b);
+      const auto outputs = test::run_artefact(
+          artefact->artefact,
+          {test::tensor_of("t0", tensor::DataType::kInt8, {1, 1, width, 1}, numbers)});
+      ASSERT_TRUE(outputs.ok()) << outputs.status();
+      const int sum = a + b;
+      const int mean = (sum + (sum > 0 ? 1 : -1)) / 2;
+      EXPECT_EQ(test::values_of<int8_t>((*outputs)[0])[0], sum % 2 == 0 ? sum / 2 : mean)
+          << a << " and " << b;
+    }
+  }
+}
+
 TEST(TflitePool, LargestOfIntegers) {
   const auto model =
       pool("MAX_POOL_2D", {TfType::kUint8, {1, 1, 4, 1}, "", {0.5F}, {3}}, pool_options(1, 2, 2));
