@@ -44,12 +44,9 @@ Rounding rounding_of(Context& c, size_t x, size_t w, int asymmetric) {
   return c.options().flag(asymmetric) ? Rounding::kRange : Rounding::kEven;
 }
 
-Rounding rounding_of_picture(Context& c, size_t x, size_t w, size_t axis) {
+Rounding rounding_of_picture(Context& c, size_t x, size_t w, bool depthwise) {
   if (!is_hybrid(c, x, w)) return Rounding::kNone;
-  const TensorDef& def = c.in_def(w);
-  const bool per_channel = def.type != Element::kUint8 && axis < def.shape.size() &&
-                           static_cast<int64_t>(def.quantisation.scales.size()) == def.shape[axis];
-  return per_channel ? Rounding::kRange : Rounding::kEven;
+  return depthwise || is_per_axis(c.in_def(w)) ? Rounding::kRange : Rounding::kEven;
 }
 
 Value* round_rows(Builder& b, Value* x, Rounding rounding) {

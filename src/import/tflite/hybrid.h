@@ -16,8 +16,8 @@ enum class Rounding : uint8_t {
 // How an operator with input `x` and weights `w` rounds rows; `asymmetric` is its option for
 // kRange.
 Rounding rounding_of(Context& c, size_t x, size_t w, int asymmetric);
-// The same for pictures under the weights of a convolution, whose channels lie along `axis`.
-Rounding rounding_of_picture(Context& c, size_t x, size_t w, size_t axis);
+// How a convolution rounds pictures.
+Rounding rounding_of_picture(Context& c, size_t x, size_t w, bool depthwise);
 
 // Each row (the last axis) with a scale of its own.
 Value* round_rows(Builder& b, Value* x, Rounding rounding);

@@ -76,7 +76,7 @@ void conv_2d(Context& c) {
                       padding(c, s::kPadding)};
   Attributes attributes = window_attributes(c, window, spatial);
   if (!add_groups(c, c.stored(0)->dims()[3], w[3], w[0], attributes)) return;
-  Value* x = round_items(c.b, c.in_nchw(0), rounding_of_picture(c, 0, 1, 0));
+  Value* x = round_items(c.b, c.in_nchw(0), rounding_of_picture(c, 0, 1, false));
   Value* y =
       c.b.op("Conv", operands(x, c.weights(1, {0, 3, 1, 2}, 0), c.bias(2, 0, 1)), attributes);
   c.out_nchw(0, y, c.activation(s::kActivation));
@@ -98,7 +98,7 @@ void depthwise_conv_2d(Context& c) {
                       padding(c, s::kDwPadding)};
   Attributes attributes = window_attributes(c, window, spatial);
   attributes.emplace_back("group", *channels);
-  Value* x = round_items(c.b, c.in_nchw(0), rounding_of_picture(c, 0, 1, 3));
+  Value* x = round_items(c.b, c.in_nchw(0), rounding_of_picture(c, 0, 1, true));
   Value* y =
       c.b.op("Conv", operands(x, c.weights(1, {3, 0, 1, 2}, 3), c.bias(2, 0, 1)), attributes);
   c.out_nchw(0, y, c.activation(s::kDwActivation));

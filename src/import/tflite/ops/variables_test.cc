@@ -6,7 +6,7 @@ namespace {
 FlatTable named() { return FlatTable().text(0, "").text(1, "counter"); }
 
 // y = x + counter; counter += x; the counter starts at (10, 20), or never.
-TfModel counter(bool starts) {
+TfModel counter(bool starts, const std::vector<float>& start = {10, 20}) {
   TfModel model;
   const auto x = model.input({TfType::kFloat32, {2}});
   const auto handle = model.tensor({TfType::kResource, {}});
@@ -21,7 +21,7 @@ TfModel counter(bool starts) {
   model.begin_graph();
   const auto own = model.tensor({TfType::kResource, {}});
   model.op("VAR_HANDLE", {}, {own}, named());
-  model.op("ASSIGN_VARIABLE", {own, model.constant({2}, {10, 20})}, {});
+  model.op("ASSIGN_VARIABLE", {own, model.constant({2}, start)}, {});
   return model;
 }
 
@@ -42,6 +42,7 @@ TEST(TfliteVariables, AreInputsAndOutputsOnRequest) {
   EXPECT_THAT(description.inputs[1].shape, ElementsAre(2));
   ASSERT_EQ(description.outputs.size(), 2U);
   EXPECT_EQ(description.outputs[1].name, "counter.next");
+  EXPECT_THAT(description.notes, ElementsAre("'counter' starts with numbers of the file"));
   const auto outputs = test::run_artefact(
       result->artefact,
       {test::float_tensor("t0", {2}, {1, 2}), test::float_tensor("counter", {2}, {100, 200})});
@@ -50,6 +51,16 @@ TEST(TfliteVariables, AreInputsAndOutputsOnRequest) {
   EXPECT_THAT(test::values_of<float>((*outputs)[1]), ElementsAre(101, 202));
   EXPECT_THAT(imported(counter(true).file(), {{"state", "kept"}}).status().ToString(),
               HasSubstr("option state is 'kept'; it can be reset or tensors"));
+}
+
+TEST(TfliteVariables, SayWhereTheyStart) {
+  const auto notes_for = [](const std::vector<float>& start) {
+    const auto result = imported(counter(true, start).file(), {{"state", "tensors"}});
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? result->description.notes : std::vector<std::string>{"failed"};
+  };
+  EXPECT_THAT(notes_for({0, 0}), testing::IsEmpty());
+  EXPECT_THAT(notes_for({-128, -128}), ElementsAre("'counter' starts at -128"));
 }
 
 // A constant of the model, not state.
