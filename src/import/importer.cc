@@ -4,8 +4,23 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 namespace supernova::import {
+namespace {
+
+// What a checkout without Git LFS leaves in a model's place.
+bool is_lfs_pointer(const std::string& path) {
+  constexpr std::string_view kMark = "version https://git-lfs";
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
+  std::string start(kMark.size(), '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  return file && start == kMark;
+}
+
+}  // namespace
 
 void ImporterRegistry::add(std::unique_ptr<Importer> importer) {
   importers_.push_back(std::move(importer));
@@ -43,6 +58,11 @@ base::Result<ImporterRegistry::Choice> ImporterRegistry::choose(const std::strin
           importer->format(), " (", file, "); name the file you mean"));
     }
     choice = {importer.get(), std::move(file)};
+  }
+  if (is_lfs_pointer(choice.importer != nullptr ? choice.file : path)) {
+    return absl::InvalidArgumentError(base::str_cat(
+        "'", choice.importer != nullptr ? choice.file : path,
+        "' is a Git LFS pointer, not the model; fetch the model with 'git lfs pull'"));
   }
   if (choice.importer == nullptr) {
     return absl::InvalidArgumentError(

@@ -22,7 +22,6 @@ std::string_view why_not(std::string_view type) {
       {"DummyData", kData},
       {"HDF5Data", kData},
       {"ImageData", kData},
-      {"MemoryData", kData},
       {"WindowData", kData},
       {"VideoData", kData},
       {"AnnotatedData", kData},
@@ -31,8 +30,7 @@ std::string_view why_not(std::string_view type) {
       {"Im2col", "is not supported"},
       {"Recurrent", "is the base of RNN and LSTM, not a layer of its own"},
       {"Python", "runs a program in Python, which is not part of the model"},
-      {"Proposal", "is not supported: export the detector with its proposals made outside"},
-      {"PSROIPooling", "is not supported"}};
+      {"Proposal", "is not supported: export the detector with its proposals made outside"}};
   const auto at = kReasons.find(type);
   return at != kReasons.end() ? at->second
                               : "there is no such layer in Caffe or the forks known here";

@@ -202,6 +202,19 @@ base::Status read_input_layer(const Params& params, const Layer& layer, Net& net
   return absl::OkStatus();
 }
 
+// How programs that hold the data feed a net: its first top is an input, its second the labels.
+base::Status read_memory_data(const Params& params, const Layer& layer, Net& net) {
+  const Params sizes = params.message("memory_data_param");
+  std::vector<int64_t> shape;
+  for (const char* size : {"batch_size", "channels", "height", "width"}) {
+    shape.push_back(sizes.integer(size, 0));
+  }
+  if (layer.tops.empty()) return absl::OkStatus();
+  net.notes.push_back(base::str_cat("the input '", layer.tops[0], "' is a MemoryData layer's: it ",
+                                    "takes what that layer's transform_param would leave"));
+  return add_input(net, layer.tops[0], std::move(shape));
+}
+
 base::Status read_layer(const TextField& field, const State& state, base::Status& status,
                         Net& net) {
   const bool old = field.name == "layers";
@@ -223,6 +236,7 @@ base::Status read_layer(const TextField& field, const State& state, base::Status
   layer.old = old;
   net.old_layers |= old;
   if (layer.type == "Input") return read_input_layer(params, layer, net);
+  if (layer.type == "MemoryData") return read_memory_data(params, layer, net);
   if (net.layers.size() >= kMaxLayers) {
     return absl::ResourceExhaustedError("the net has too many layers");
   }

@@ -7,6 +7,7 @@
 // QuantizeLinear, which the runtime joins into one integer kernel.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -31,15 +32,30 @@ using tensor::DataType;
 // Numbers of the schema's ActivationFunctionType.
 enum class Activation : int8_t { kNone, kRelu, kReluN1To1, kRelu6, kTanh, kSignBit };
 
+// A variable of the file: what it holds where the conversion is now, as the file has it.
+struct Variable {
+  Value* value = nullptr;
+  bool read = false;  // in a request, with what an earlier one left
+  bool set = false;   // in a request
+};
+
 // Everything that outlives one graph of the file: shared by the scopes of all its graphs.
 struct Session {
   const File& file;
   Reader& reader;
-  std::shared_ptr<const void> owner;        // keeps the file's bytes
-  std::map<std::string, Value*> variables;  // by resource name
+  std::shared_ptr<const void> owner;  // keeps the file's bytes
+  // Where state comes in as inputs and goes out as outputs: the graph that has them. Null where it
+  // starts anew with every request.
+  Builder* state = nullptr;
+  std::map<std::string, Variable, std::less<>> variables;  // by resource name
+  std::set<std::string> changing;                          // those that a request sets
+  std::set<int64_t> started;                               // graphs of CALL_ONCE
   std::set<std::string> notes;
-  size_t depth = 0;        // graphs inside graphs right now
-  size_t conversions = 0;  // operators converted, graphs that are used repeatedly included
+  bool exact_activations = false;  // real activations are not rounded for integer weights
+  bool starting = false;           // in a graph of CALL_ONCE
+  size_t conditional = 0;          // bodies of IF and WHILE right now
+  size_t depth = 0;                // graphs inside graphs right now
+  size_t conversions = 0;          // operators converted, graphs that are used repeatedly included
 };
 
 // One graph of the file while it is converted.

@@ -184,6 +184,23 @@ void add_outputs(Builder& b, Scope& scope, Names& names) {
   }
 }
 
+constexpr std::string_view kStateNote =
+    "state inside the model (recurrent layers, variables) starts anew with every request; the "
+    "option state=tensors makes it inputs and outputs";
+
+// What requests leave behind: outputs, or a note that it goes.
+void add_state(Builder& b, Session& session) {
+  for (const auto& [name, variable] : session.variables) {
+    if (!variable.set) continue;
+    if (session.state == nullptr) {
+      session.notes.insert(std::string(kStateNote));
+      continue;
+    }
+    b.enter("", name);
+    if (!variable.value->poison) b.output(variable.value, base::str_cat(name, ".next"));
+  }
+}
+
 }  // namespace
 
 std::vector<Value*> convert_call(Builder& b, Session& session, int64_t number,
@@ -219,17 +236,23 @@ std::vector<Value*> convert_call(Builder& b, Session& session, int64_t number,
 }
 
 base::Status convert(const File& file, Reader& reader, const std::shared_ptr<const void>& owner,
-                     uint32_t number, const InputShapes& shapes, graph::Model& model,
+                     const Wishes& wishes, graph::Model& model,
                      tensor::ModelDescription& description) {
-  const SubGraph& graph = file.subgraphs[number];
+  const SubGraph& graph = file.subgraphs[wishes.graph];
   if (graph.outputs.empty()) return absl::InvalidArgumentError("the model has no outputs");
-  Session session{file, reader, owner, {}, {}};
-  Scope scope(session, graph);
   Builder b(model);
+  Session session{.file = file, .reader = reader, .owner = owner};
+  session.exact_activations = wishes.exact_activations;
+  if (wishes.state_as_tensors) {
+    session.state = &b;
+    session.changing = changing_variables(file);
+  }
+  Scope scope(session, graph);
   Names names;
-  SN_TRY(add_inputs(b, scope, names, shapes));
+  SN_TRY(add_inputs(b, scope, names, wishes.shapes));
   convert_operators(b, scope);
   add_outputs(b, scope, names);
+  add_state(b, session);
   SN_TRY(reader.status());
   SN_TRY(b.finish());
   description.notes.insert(description.notes.end(), session.notes.begin(), session.notes.end());

@@ -13,11 +13,18 @@
 
 namespace supernova::import::tflite {
 
-// Makes graph `number` of the file, read through `reader`, the model's own; `owner` keeps the
-// file's bytes alive; `shapes` fixes open sizes. The error lists every operator that can't be had.
-// Notes go to the description.
+// What the options ask for.
+struct Wishes {
+  uint32_t graph = 0;             // of the file's
+  InputShapes shapes;             // fix open sizes
+  bool state_as_tensors = false;  // what variables hold comes in and goes out
+  bool exact_activations = false;
+};
+
+// Makes one graph of the file, read through `reader`, the model's own; `owner` keeps the file's
+// bytes alive. The error lists every operator that can't be had. Notes go to the description.
 base::Status convert(const File& file, Reader& reader, const std::shared_ptr<const void>& owner,
-                     uint32_t number, const InputShapes& shapes, graph::Model& model,
+                     const Wishes& wishes, graph::Model& model,
                      tensor::ModelDescription& description);
 
 // The results of graph `number` for these inputs, both as the file has them, with its nodes added

@@ -121,6 +121,19 @@ TEST(TfliteFile, IsRecognisedByItsContent) {
               HasSubstr("several TensorFlow Lite models (anything.bin, old.tflite)"));
 }
 
+TEST(TfliteFile, SaysSoWhereItIsALfsPointer) {
+  const test::ScratchFolder folder;
+  const std::string file = folder.write(
+      "model.tflite", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n");
+  ImporterRegistry registry;
+  registry.add(make_importer());
+  for (const std::string& path : {file, folder.path().string()}) {
+    EXPECT_THAT(registry.choose(path).status().ToString(),
+                HasSubstr("is a Git LFS pointer, not the model; fetch the model with 'git lfs "
+                          "pull'"));
+  }
+}
+
 TEST(TfliteFile, NamesAttachedFiles) {
   // One stored entry without content, its directory, the end record.
   const std::string name = "labels.txt";

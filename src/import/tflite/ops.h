@@ -12,4 +12,7 @@ using OpTable = graph::OpTable<Context>;
 void register_ops(OpTable& table);
 const OpTable& op_table();  // all of them
 
+// Names of the variables that a request sets.
+std::set<std::string> changing_variables(const File& file);
+
 }  // namespace supernova::import::tflite

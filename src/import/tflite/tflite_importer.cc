@@ -74,6 +74,25 @@ base::Result<uint32_t> wanted_graph(const File& file, const tensor::Options& opt
                                                   "'; it has: ", base::str_join(keys, ", ")));
 }
 
+// Whether the option `name`, of two values, has the second one.
+base::Result<bool> second_of(const tensor::Options& options, const std::string& name,
+                             std::string_view first, std::string_view second) {
+  const auto option = options.find(name);
+  if (option == options.end() || option->second == first) return false;
+  if (option->second == second) return true;
+  return absl::InvalidArgumentError(base::str_cat("option ", name, " is '", option->second,
+                                                  "'; it can be ", first, " or ", second));
+}
+
+base::Result<Wishes> wishes_of(const File& file, const tensor::Options& options) {
+  Wishes out;
+  SN_ASSIGN(out.graph, wanted_graph(file, options));
+  SN_ASSIGN(out.shapes, input_shapes(options));
+  SN_ASSIGN(out.state_as_tensors, second_of(options, "state", "reset", "tensors"));
+  SN_ASSIGN(out.exact_activations, second_of(options, "dynamic_range", "runtime", "exact"));
+  return out;
+}
+
 void describe(const File& file, std::string_view content, uint32_t number,
               tensor::ModelDescription& out) {
   out.format = "tflite";
@@ -97,14 +116,13 @@ base::Result<tensor::ImportedModel> import_checked(std::string_view content,
                                                    const tensor::Options& options) {
   Reader reader(content);
   SN_ASSIGN(const File file, read_file(reader));
-  SN_ASSIGN(const uint32_t number, wanted_graph(file, options));
+  SN_ASSIGN(const Wishes wishes, wishes_of(file, options));
   tensor::ModelDescription description;
   description.file = path;
-  describe(file, content, number, description);
+  describe(file, content, wishes.graph, description);
   graph::Model model;
   model.producer_name = "supernova tflite";
-  SN_ASSIGN(const InputShapes shapes, input_shapes(options));
-  SN_TRY(convert(file, reader, owner, number, shapes, model, description));
+  SN_TRY(convert(file, reader, owner, wishes, model, description));
   return graph::finish_import(model, std::move(description), options);
 }
 
@@ -147,6 +165,7 @@ class TfliteImporter final : public Importer {
   }
 
   std::vector<SupportedOperator> operators() const override { return op_table().supported(); }
+  int version() const override { return 2; }
 };
 
 }  // namespace

@@ -155,7 +155,7 @@ def one(seed, family, keep):
             if not got.startswith("exit 1:"):
                 outcome = "CRASHED"
         else:
-            tolerant = family.__name__ == "hybrid" or names == "EMBEDDING_LOOKUP"
+            tolerant = names == "EMBEDDING_LOOKUP"
             reasons = []
             if names == "TFLite_Detection_PostProcess":
                 # The runtime leaves rows beyond the number of detections as they were.

@@ -162,10 +162,17 @@ def hybrid(c):
         b = c.g.const(c.array("float32", [out]))
         return c.g.finish(c.g.op("FULLY_CONNECTED", [x, w, b], [c.y("float32")],
                                  options("FullyConnected"), version=3))
-    xs = [1, c.size(3, 6), c.size(3, 6), c.size(1, 4)]
+    xs = [c.size(1, 2), c.size(3, 6), c.size(3, 6), c.size(1, 4)]
     x = c.x("float32", xs)
+    if c.chance(0.3):
+        q = Quant(c.n.uniform(0.002, 0.02, xs[3]), 0, 3)
+        w = c.g.const(np.maximum(c.array("int8", [1, 3, 3, xs[3]]), -127), quant=q)
+        b = c.g.const(c.array("float32", [xs[3]]))
+        o = options("DepthwiseConv2D", padding=0, strideW=1, strideH=1, depthMultiplier=1,
+                    dilationWFactor=1, dilationHFactor=1)
+        return c.g.finish(c.g.op("DEPTHWISE_CONV_2D", [x, w, b], [c.y("float32")], o, version=6))
     out = c.size(1, 4)
-    q = Quant(c.n.uniform(0.002, 0.02, out), 0, 0)
+    q = Quant(c.n.uniform(0.002, 0.02, out), 0, 0) if c.chance(0.7) else Quant(0.01)
     w = c.g.const(np.maximum(c.array("int8", [out, 3, 3, xs[3]]), -127), quant=q)
     b = c.g.const(c.array("float32", [out]))
     o = options("Conv2D", padding=0, strideW=1, strideH=1, dilationWFactor=1, dilationHFactor=1)
@@ -755,6 +762,15 @@ def rnn(c):
                   "BIDI_RNN")
     b, t, i, u = c.size(1, 2), c.size(1, 4), c.size(1, 4), c.size(1, 4)
     f = lambda *s: c.g.const(c.array("float32", s, -1, 1))  # noqa: E731
+    hybrid_weights = c.chance(0.4)
+
+    def m(*shape):
+        """A matrix of weights."""
+        if not hybrid_weights:
+            return f(*shape)
+        content = np.maximum(c.array("int8", shape), -127)
+        return c.g.const(content, quant=Quant(c.n.uniform(0.002, 0.01)))
+
     var = lambda *s: c.g.tensor("float32", s, variable=True)  # noqa: E731
     major = bool(c.size(0, 1))
     if kind == "BIDI" and not major:
@@ -762,17 +778,17 @@ def rnn(c):
     xs = [t, b, i] if major else [b, t, i]
     if kind == "RNN":
         o = options("RNN", fusedActivationFunction=c.pick(0, 1, 4))
-        return c.g.finish(c.g.op(kind, [c.x("float32", [b, i]), f(u, i), f(u, u), f(u), var(b, u)],
+        return c.g.finish(c.g.op(kind, [c.x("float32", [b, i]), m(u, i), m(u, u), f(u), var(b, u)],
                                  [c.y("float32")], o))
     if kind == "UNIDIRECTIONAL_SEQUENCE_RNN":
         o = options("SequenceRNN", timeMajor=major, fusedActivationFunction=c.pick(0, 1, 4))
-        return c.g.finish(c.g.op(kind, [c.x("float32", xs), f(u, i), f(u, u), f(u), var(b, u)],
+        return c.g.finish(c.g.op(kind, [c.x("float32", xs), m(u, i), m(u, u), f(u), var(b, u)],
                                  [c.y("float32")], o))
     if kind == "BIDI_RNN":
         merge = bool(c.size(0, 1))
         o = options("BidirectionalSequenceRNN", timeMajor=major, mergeOutputs=merge,
                     fusedActivationFunction=c.pick(1, 4))
-        ins = [c.x("float32", xs), f(u, i), f(u, u), f(u), var(b, u), f(u, i), f(u, u), f(u),
+        ins = [c.x("float32", xs), m(u, i), m(u, u), f(u), var(b, u), m(u, i), m(u, u), f(u),
                var(b, u), -1, -1, -1]
         outs = [c.y("float32")] + ([] if merge else [c.y("float32")])
         c.g.op("BIDIRECTIONAL_SEQUENCE_RNN", ins, outs, o)
@@ -780,7 +796,7 @@ def rnn(c):
     if kind == "SVDF":
         rank, memory = c.size(1, 2), c.size(1, 4)
         o = options("SVDF", rank=rank, fusedActivationFunction=c.pick(0, 1))
-        ins = [c.x("float32", [b, i]), f(u * rank, i), f(u * rank, memory), f(u),
+        ins = [c.x("float32", [b, i]), m(u * rank, i), m(u * rank, memory), f(u),
                var(b, memory * u * rank)]
         return c.g.finish(c.g.op(kind, ins, [c.y("float32")], o))
     projection = c.chance(0.3)
@@ -788,11 +804,11 @@ def rnn(c):
     coupled, peep = c.chance(0.25), c.chance(0.3)
 
     def direction():
-        w = [-1 if coupled and g == 0 else f(u, i) for g in range(4)]
-        r = [-1 if coupled and g == 0 else f(u, out) for g in range(4)]
-        p = [f(u) if peep and not (coupled and g == 0) else -1 for g in range(3)]
+        w = [-1 if coupled and g == 0 else m(u, i) for g in range(4)]
+        r = [-1 if coupled and g == 0 else m(u, out) for g in range(4)]
+        p = [m(u) if peep and not (coupled and g == 0) else -1 for g in range(3)]
         bs = [-1 if coupled and g == 0 else f(u) for g in range(4)]
-        pr = [f(out, u), f(out) if c.chance(0.5) else -1] if projection else [-1, -1]
+        pr = [m(out, u), f(out) if c.chance(0.5) else -1] if projection else [-1, -1]
         return w + r + p + bs + pr
 
     clip = c.pick(0.0, 0.0, 0.4)

@@ -31,12 +31,29 @@ TEST(CaffeData, LossesAndAccuracyAreLeftOut) {
 }
 
 TEST(CaffeData, DataLayersAreRefusedWithTheRemedy) {
-  for (const char* type : {"Data", "ImageData", "HDF5Data", "MemoryData", "DummyData"}) {
+  for (const char* type : {"Data", "ImageData", "HDF5Data", "DummyData"}) {
     EXPECT_THAT(refusal(base::str_cat("layer { name: \"d\" type: \"", type, "\" top: \"data\" } ",
                                       "layer { name: \"r\" type: \"ReLU\" bottom: \"data\" top: "
                                       "\"out\" }")),
                 HasSubstr("deploy.prototxt"));
   }
+}
+
+// The program brings the data, so it is an input; what labels are for is left out.
+TEST(CaffeData, MemoryDataIsAnInput) {
+  const std::string net =
+      "layer { name: \"d\" type: \"MemoryData\" top: \"data\" top: \"label\" memory_data_param { "
+      "batch_size: 1 channels: 2 height: 1 width: 3 } transform_param { scale: 0.5 } }"
+      "layer { name: \"r\" type: \"ReLU\" bottom: \"data\" top: \"out\" }"
+      "layer { name: \"loss\" type: \"EuclideanLoss\" bottom: \"out\" bottom: \"label\" top: \"l\" "
+      "}";
+  const auto got = run_net(net, {}, {float_tensor("data", {1, 2, 1, 3}, {-1, 2, 3, -4, 5, 6})});
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->size(), 1);
+  EXPECT_THAT(numbers(got, "out"), ElementsAre(0, 2, 3, 0, 5, 6));
+  EXPECT_THAT(refusal("layer { name: \"d\" type: \"MemoryData\" top: \"data\" }"
+                      "layer { name: \"r\" type: \"ReLU\" bottom: \"data\" top: \"out\" }"),
+              HasSubstr("input 'data' has a size of 0"));
 }
 
 TEST(CaffeData, EveryLayerThatCannotBeHadIsNamed) {

@@ -1,4 +1,4 @@
-// SSD's layers and regions of interest. Formulas: the SSD fork of Caffe (prior_box_layer,
+// SSD's layers. Formulas: the SSD fork of Caffe (prior_box_layer,
 // detection_output_layer, bbox_util).
 #include <algorithm>
 #include <array>
@@ -425,25 +425,6 @@ void detection_output(LayerContext& ctx) {
   ctx.give(b.unsqueeze(all, {0, 1}));
 }
 
-// ---- regions of interest
-
-void roi_pooling(LayerContext& ctx) {
-  if (!ctx.need_bottoms(2, 2) || !ctx.need_rank(ctx.bottoms[0], 4, 4)) return;
-  const Params params = ctx.params("roi_pooling_param");
-  const int64_t height = params.integer("pooled_h", 0);
-  const int64_t width = params.integer("pooled_w", 0);
-  if (ctx.refuse_if(height < 1 || width < 1 || height > 1024 || width > 1024,
-                    base::str_cat("pools to ", height, " x ", width))) {
-    return;
-  }
-  Value* rois = ctx.bottoms[1];
-  if (rois->rank() != 2) rois = ctx.build.reshape(rois, Dims{rois->dims()[0], 5});
-  ctx.give(
-      ctx.build.op("MaxRoiPool", {ctx.bottoms[0], rois},
-                   {{"pooled_shape", Sizes{height, width}},
-                    {"spatial_scale", static_cast<float>(params.number("spatial_scale", 1))}}));
-}
-
 }  // namespace
 
 void register_detection(OpTable& table) {
@@ -453,7 +434,6 @@ void register_detection(OpTable& table) {
       "DetectionOutput", detection_output,
       "eta other than 1 and boxes in pixels are refused; with keep_top_k the result has that "
       "many rows, those without a detection all zero (option detections=exact: no such rows)");
-  table.add("ROIPooling", roi_pooling);
 }
 
 }  // namespace supernova::import::caffe

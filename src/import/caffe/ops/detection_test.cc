@@ -154,16 +154,5 @@ TEST(CaffeDetectionOutput, RefusesWhatCannotBe) {
               HasSubstr("'padded' or 'exact'"));
 }
 
-TEST(CaffeRoiPooling, PoolsEachRegion) {
-  const std::string net = input_layer("data", {1, 1, 2, 4}) + input_layer("rois", {2, 5}) +
-                          "layer { name: \"op\" type: \"ROIPooling\" bottom: \"data\" bottom: "
-                          "\"rois\" top: \"out\" roi_pooling_param { pooled_h: 1 pooled_w: 2 "
-                          "spatial_scale: 0.5 } }";
-  const auto got = run_net(net, {},
-                           {float_tensor("data", {1, 1, 2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}),
-                            float_tensor("rois", {2, 5}, {0, 0, 0, 6, 2, 0, 0, 0, 2, 0})});
-  EXPECT_THAT(numbers(got), ElementsAre(6, 8, 1, 2));
-}
-
 }  // namespace
 }  // namespace supernova::import::caffe

@@ -214,6 +214,32 @@ void crop(LayerContext& ctx) {
   ctx.give(axes.empty() ? x : ctx.build.slice(x, starts, ends, axes));
 }
 
+// As much from both ends of an axis.
+void crop_center(LayerContext& ctx) {
+  if (!ctx.need_bottoms(1, 1)) return;
+  Value* x = ctx.bottoms[0];
+  const Sizes cut = ctx.params("crop_center_param").integers("crop_size");
+  if (ctx.refuse_if(cut.size() != x->rank(),
+                    base::str_cat("has ", cut.size(), " crop_size for ", x->rank(), " axes"))) {
+    return;
+  }
+  Sizes starts;
+  Sizes ends;
+  Sizes axes;
+  for (size_t i = 0; i < cut.size(); ++i) {
+    if (cut[i] == 0) continue;
+    const auto have = ctx.size(x, i);
+    if (!have || ctx.refuse_if(cut[i] < 0 || cut[i] > (*have - 1) / 2,
+                               base::str_cat("can't cut ", cut[i], " from both ends of ", *have))) {
+      return;
+    }
+    starts.push_back(cut[i]);
+    ends.push_back(*have - cut[i]);
+    axes.push_back(static_cast<int64_t>(i));
+  }
+  ctx.give(axes.empty() ? x : ctx.build.slice(x, starts, ends, axes));
+}
+
 void tile(LayerContext& ctx) {
   if (!ctx.need_bottoms(1, 1)) return;
   Value* x = ctx.bottoms[0];
@@ -351,6 +377,7 @@ void register_shape(OpTable& table) {
   table.add("Reshape", reshape);
   table.add("Permute", permute);
   table.add("Crop", crop);
+  table.add("CropCenter", crop_center, "height and width must be known");
   table.add("Tile", tile);
   table.add("Reduction", reduction);
   table.add("ArgMax", arg_max, "of equal elements with top_k > 1 the first ones are taken");

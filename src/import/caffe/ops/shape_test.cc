@@ -206,5 +206,15 @@ TEST(CaffeShape, RefusesWhatCannotBe) {
               HasSubstr("can't deal 3 channels to 2"));
 }
 
+TEST(CaffeCropCenter, CutsBothEnds) {
+  const auto got =
+      run_net(net_of({1, 1, 3, 4}, "CropCenter", "crop_center_param { crop_size: [0, 0, 1, 1] }"),
+              {}, {float_tensor("data", {1, 1, 3, 4}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})});
+  EXPECT_THAT(numbers(got), ElementsAre(6, 7));
+  EXPECT_THAT(
+      refusal(net_of({1, 1, 3, 4}, "CropCenter", "crop_center_param { crop_size: [0, 0, 2, 0] }")),
+      HasSubstr("can't cut 2 from both ends of 3"));
+}
+
 }  // namespace
 }  // namespace supernova::import::caffe

@@ -1,5 +1,6 @@
 // Graphs that use other graphs of the file.
 #include <algorithm>
+#include <utility>
 
 #include "import/tflite/convert.h"
 #include "import/tflite/ops.h"
@@ -32,7 +33,9 @@ std::shared_ptr<graph::Graph> branch(Context& c, int64_t number,
   auto body_graph = std::make_shared<graph::Graph>();
   body_graph->name = base::str_cat("graph_", number);
   Builder body = c.b.body(*body_graph);
+  ++c.session().conditional;
   const auto results = convert_call(body, c.session(), number, inputs);
+  --c.session().conditional;
   for (size_t i = 0; i < results.size() && !results[i]->poison; ++i) {
     // Both branches must give one type.
     Value* value = results[i];
@@ -96,6 +99,7 @@ void while_operator(Context& c) {
         tensor < 0 ? first[i]
                    : body.input("carried", carried_type(c, first[i], body_source.tensors[tensor])));
   }
+  ++c.session().conditional;
   std::vector<Value*> next = convert_call(body, c.session(), number, inner);
   if (!body.failed() && next.size() == first.size()) {
     body.output(condition_of(body, c, next), "go_on");
@@ -104,6 +108,7 @@ void while_operator(Context& c) {
       body.output(body.cast(next[i], first[i]->type.data_type), "carried");
     }
   }
+  --c.session().conditional;
   c.b.absorb(body);
   if (c.b.failed() || !c.require(next.size() == first.size(), "its body gives other values"))
     return;
@@ -116,7 +121,16 @@ void call(Context& c) {
   give(c, convert_call(c.b, c.session(), c.options().number<uint32_t>(0), stored_from(c, 0)));
 }
 
-void call_once(Context& c) { (void)convert_call(c.b, c.session(), c.options().integer(0), {}); }
+void call_once(Context& c) {
+  const int64_t number = c.options().integer(0);
+  if (!c.require(c.session().conditional == 0, "is not supported inside IF and WHILE") ||
+      !c.session().started.insert(number).second) {
+    return;
+  }
+  const bool outer = std::exchange(c.session().starting, true);
+  (void)convert_call(c.b, c.session(), number, {});
+  c.session().starting = outer;
+}
 
 void composite(Context& c) {
   const Table& options = c.op().options2;

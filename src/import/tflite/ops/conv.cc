@@ -1,6 +1,7 @@
 // Convolutions. Weights: [out, h, w, in], depthwise [1, h, w, out], 3-D [d, h, w, in, out].
 #include <algorithm>
 
+#include "import/tflite/hybrid.h"
 #include "import/tflite/ops.h"
 #include "import/tflite/window.h"
 
@@ -75,8 +76,9 @@ void conv_2d(Context& c) {
                       padding(c, s::kPadding)};
   Attributes attributes = window_attributes(c, window, spatial);
   if (!add_groups(c, c.stored(0)->dims()[3], w[3], w[0], attributes)) return;
-  Value* y = c.b.op("Conv", operands(c.in_nchw(0), c.weights(1, {0, 3, 1, 2}, 0), c.bias(2, 0, 1)),
-                    attributes);
+  Value* x = round_items(c.b, c.in_nchw(0), rounding_of_picture(c, 0, 1, false));
+  Value* y =
+      c.b.op("Conv", operands(x, c.weights(1, {0, 3, 1, 2}, 0), c.bias(2, 0, 1)), attributes);
   c.out_nchw(0, y, c.activation(s::kActivation));
 }
 
@@ -96,8 +98,9 @@ void depthwise_conv_2d(Context& c) {
                       padding(c, s::kDwPadding)};
   Attributes attributes = window_attributes(c, window, spatial);
   attributes.emplace_back("group", *channels);
-  Value* y = c.b.op("Conv", operands(c.in_nchw(0), c.weights(1, {3, 0, 1, 2}, 3), c.bias(2, 0, 1)),
-                    attributes);
+  Value* x = round_items(c.b, c.in_nchw(0), rounding_of_picture(c, 0, 1, true));
+  Value* y =
+      c.b.op("Conv", operands(x, c.weights(1, {3, 0, 1, 2}, 3), c.bias(2, 0, 1)), attributes);
   c.out_nchw(0, y, c.activation(s::kDwActivation));
 }
 

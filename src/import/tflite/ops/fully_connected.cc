@@ -1,14 +1,15 @@
 // Dense layers and products of matrices. Dense weights: [out, in].
 #include <numeric>
 
+#include "import/tflite/hybrid.h"
 #include "import/tflite/ops.h"
 
 namespace supernova::import::tflite {
 namespace {
 
 namespace fc_slot {
-enum FullyConnected { kActivation, kWeightsFormat, kKeepDims };
-enum BatchMatMul { kAdjointX, kAdjointY };
+enum FullyConnected { kActivation, kWeightsFormat, kKeepDims, kAsymmetric };
+enum BatchMatMul { kAdjointX, kAdjointY, kMatMulAsymmetric };
 }  // namespace fc_slot
 
 // How many rows there are when `dims` are cut into rows of `width`.
@@ -38,7 +39,7 @@ void fully_connected(Context& c) {
   const Dims dims = c.stored(0)->dims();
   Dims rows{rows_of(c, dims, (*w)[1]), Dim((*w)[1])};
   if (c.b.failed()) return;
-  Value* x = c.in_reshaped(0, rows);
+  Value* x = round_rows(c.b, c.in_reshaped(0, rows), rounding_of(c, 0, 1, fc_slot::kAsymmetric));
   std::vector<Value*> operands{x, c.weights(1, {0, 1}, 0)};
   if (Value* bias = c.bias(2, 0, 1)) operands.push_back(bias);
   Value* y = c.finish(0, c.b.op("Gemm", operands, {{"transB", int64_t{1}}}),
@@ -65,6 +66,7 @@ Value* matrix(Context& c, size_t i, bool adjoint) {
 void batch_matmul(Context& c) {
   Value* x = matrix(c, 0, c.options().flag(fc_slot::kAdjointX));
   Value* y = matrix(c, 1, c.options().flag(fc_slot::kAdjointY));
+  x = round_rows(c.b, x, rounding_of(c, 0, 1, fc_slot::kMatMulAsymmetric));
   c.out(0, c.b.op("MatMul", {x, y}));
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "import/tflite/hybrid.h"
 #include "import/tflite/ops.h"
 #include "import/tflite/scan.h"
 
@@ -33,6 +34,7 @@ struct Layer {
   float projection_clip = 0;
   bool coupled = false;  // the input gate is what the forget gate leaves
   bool normalised = false;
+  Rounding rounding = Rounding::kNone;
   std::array<Value*, kGates> recurrent{};  // transposed
   std::array<Value*, kGates> peephole{};
   std::array<Value*, kGates> norm{};
@@ -86,9 +88,10 @@ void read_steps(Context& c, Layer& layer) {
   }
 }
 
-Layer read_layer(Context& c, const Inputs& at, bool may_normalise) {
+Layer read_layer(Context& c, const Inputs& at, bool may_normalise, int asymmetric) {
   Layer layer;
   layer.at = at;
+  layer.rounding = rounding_of(c, 0, at.weights + kOutput, asymmetric);
   layer.activation = c.activation(0);
   layer.cell_clip = c.options().real(1);
   layer.projection_clip = c.options().real(2);
@@ -132,8 +135,9 @@ Step make_step(Builder& b, const Layer& layer, const std::vector<Value*>& states
   for (size_t gate = first; gate < kGates; ++gate) {
     from_input[gate] = b.gather(item, b.scalar(static_cast<int64_t>(gate - first)), 0);
   }
+  Value* before = round_rows(b, states[0], layer.rounding);
   const auto gate = [&](size_t which, Value* cell) {
-    return gate_value(b, layer, which, from_input[which], states[0], cell);
+    return gate_value(b, layer, which, from_input[which], before, cell);
   };
   Value* forget = gate(kForget, states[1]);
   Value* input = layer.coupled ? b.sub(b.scalar(1.0F), forget) : gate(kInput, states[1]);
@@ -142,7 +146,8 @@ Step make_step(Builder& b, const Layer& layer, const std::vector<Value*>& states
   cell = rounded(b, cell, layer.cell_steps);
   Value* hidden = b.mul(gate(kOutput, cell), activated(b, cell, layer.activation));
   if (layer.projection != nullptr) {
-    hidden = b.op("MatMul", {rounded(b, hidden, layer.inner_steps), layer.projection});
+    hidden = round_rows(b, rounded(b, hidden, layer.inner_steps), layer.rounding);
+    hidden = b.op("MatMul", {hidden, layer.projection});
     if (layer.projection_bias != nullptr) hidden = b.add(hidden, layer.projection_bias);
     if (layer.projection_clip > 0) {
       hidden = b.clip(hidden, -layer.projection_clip, layer.projection_clip);
@@ -156,7 +161,7 @@ Step make_step(Builder& b, const Layer& layer, const std::vector<Value*>& states
 bool is_plain(const Layer& layer) {
   return !layer.coupled && !layer.normalised && layer.projection == nullptr &&
          layer.cell_clip <= 0 && layer.hidden_steps == nullptr &&
-         layer.activation == Activation::kTanh;
+         layer.rounding == Rounding::kNone && layer.activation == Activation::kTanh;
 }
 
 // One weight from four, in ONNX's order of gates: input, output, forget, cell.
@@ -200,6 +205,7 @@ Value* run_plain(Context& c, Layer& layer, Value* sequence) {
 // [time, batch, out] from [time, batch, in].
 Value* run(Context& c, Layer& layer, Value* sequence) {
   if (is_plain(layer)) return run_plain(c, layer, sequence);
+  sequence = round_rows(c.b, sequence, layer.rounding);
   std::vector<Value*> parts;
   for (size_t gate = layer.coupled ? kForget : kInput; gate < kGates; ++gate) {
     Value* w = c.weights(layer.at.weights + gate, {1, 0}, 0);
@@ -223,7 +229,7 @@ void sequence_lstm(Context& c) {
     return;
   }
   const bool time_major = c.options().flag(3);
-  Layer layer = read_layer(c, Inputs(), c.input_count() > 20);
+  Layer layer = read_layer(c, Inputs(), c.input_count() > 20, 4);
   Value* y = run(c, layer, time_major ? c.in(0) : c.in_transposed(0, {1, 0, 2}));
   c.out(0, time_major ? y : c.b.transpose(y, {1, 0, 2}));
 }
@@ -231,8 +237,8 @@ void sequence_lstm(Context& c) {
 void bidirectional_lstm(Context& c) {
   if (!is_sequence(c) || !c.require(!c.has(39), "an auxiliary input is not supported")) return;
   const bool time_major = c.options().flag(4, true);
-  Layer ahead = read_layer(c, {1, 5, 9, 12, 16, 17, 35, 36, 0}, false);
-  Layer behind = read_layer(c, {18, 22, 26, 29, 33, 34, 37, 38, 0}, false);
+  Layer ahead = read_layer(c, {1, 5, 9, 12, 16, 17, 35, 36, 0}, false, 5);
+  Layer behind = read_layer(c, {18, 22, 26, 29, 33, 34, 37, 38, 0}, false, 5);
   Value* x = time_major ? c.in(0) : c.in_transposed(0, {1, 0, 2});
   Value* forward = run(c, ahead, x);
   Value* back = backwards(c.b, run(c, behind, backwards(c.b, x)));
@@ -272,7 +278,7 @@ void lstm(Context& c) {
     basic_lstm(c);
     return;
   }
-  Layer layer = read_layer(c, Inputs(), c.input_count() > 20);
+  Layer layer = read_layer(c, Inputs(), c.input_count() > 20, 4);
   Value* y = run(c, layer, c.b.unsqueeze(c.in(0), {0}));
   // Older files list scratch tensors before the result.
   c.out(c.output_count() - 1, c.b.squeeze(y, {0}));

@@ -1,4 +1,5 @@
 // Plain recurrent layers: h = act(x W^T + h R^T + bias). Weights: [units, in], [units, units].
+#include "import/tflite/hybrid.h"
 #include "import/tflite/ops.h"
 #include "import/tflite/scan.h"
 
@@ -16,20 +17,22 @@ struct Inputs {
 Value* product(Builder& b, Value* x, Value* transposed) { return b.op("MatMul", {x, transposed}); }
 
 // [time, batch, units] from [time, batch, in].
-Value* run(Context& c, Value* sequence, const Inputs& at, Activation activation) {
+Value* run(Context& c, Value* sequence, const Inputs& at, Activation activation, int asymmetric) {
+  const Rounding rounding = rounding_of(c, 0, at.weights, asymmetric);
   Value* r = c.weights(at.recurrent, {1, 0}, 0);
-  Value* x = product(c.b, sequence, c.weights(at.weights, {1, 0}, 0));
+  Value* x = product(c.b, round_rows(c.b, sequence, rounding), c.weights(at.weights, {1, 0}, 0));
   if (c.has(at.bias)) x = c.b.add(x, c.in(at.bias));
   return scan(c, {c.in(at.state)}, x,
               [&](Builder& b, const std::vector<Value*>& h, Value* item) {
-                Value* next = activated(b, b.add(item, product(b, h[0], r)), activation);
+                Value* before = product(b, round_rows(b, h[0], rounding), r);
+                Value* next = activated(b, b.add(item, before), activation);
                 return Step{{next}, next};
               })
       .first;
 }
 
 void rnn(Context& c) {
-  Value* y = run(c, c.b.unsqueeze(c.in(0), {0}), {1, 2, 3, 4}, c.activation(0));
+  Value* y = run(c, c.b.unsqueeze(c.in(0), {0}), {1, 2, 3, 4}, c.activation(0), 1);
   c.out(0, c.b.squeeze(y, {0}));
 }
 
@@ -38,7 +41,7 @@ void sequence_rnn(Context& c) {
   if (!rank || !c.require(*rank == 3, "the input must have three axes")) return;
   const bool time_major = c.options().flag(0);
   Value* x = time_major ? c.in(0) : c.in_transposed(0, {1, 0, 2});
-  Value* y = run(c, x, {1, 2, 3, 4}, c.activation(1));
+  Value* y = run(c, x, {1, 2, 3, 4}, c.activation(1), 2);
   c.out(0, time_major ? y : c.b.transpose(y, {1, 0, 2}));
 }
 
@@ -50,8 +53,8 @@ void bidirectional_rnn(Context& c) {
   }
   const bool time_major = c.options().flag(0);
   Value* x = time_major ? c.in(0) : c.in_transposed(0, {1, 0, 2});
-  Value* forward = run(c, x, {1, 2, 3, 4}, c.activation(1));
-  Value* back = backwards(c.b, run(c, backwards(c.b, x), {5, 6, 7, 8}, c.activation(1)));
+  Value* forward = run(c, x, {1, 2, 3, 4}, c.activation(1), 3);
+  Value* back = backwards(c.b, run(c, backwards(c.b, x), {5, 6, 7, 8}, c.activation(1), 3));
   const auto order = [&](Value* y) { return time_major ? y : c.b.transpose(y, {1, 0, 2}); };
   if (c.options().flag(2)) {
     c.out(0, order(c.b.concat({forward, back}, 2)));

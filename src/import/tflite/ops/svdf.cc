@@ -1,5 +1,6 @@
 // SVDF: each filter keeps its last `memory` products with the input and weighs them over time.
 // Inputs: data, feature weights [filters, in], time weights [filters, memory], bias, state.
+#include "import/tflite/hybrid.h"
 #include "import/tflite/ops.h"
 
 namespace supernova::import::tflite {
@@ -19,7 +20,8 @@ void svdf(Context& c) {
   const int64_t memory = (*time)[1];
   const TensorDef& state_def = c.in_def(4);
   // [batch, filters, 1]
-  Value* fresh = c.b.op("MatMul", {c.in(0), c.weights(1, {1, 0}, 0)});
+  Value* x = round_rows(c.b, c.in(0), rounding_of(c, 0, 1, 2));
+  Value* fresh = c.b.op("MatMul", {x, c.weights(1, {1, 0}, 0)});
   if (is_quantised(state_def)) {
     fresh = dequantise(c.b, quantise(c.b, fresh, state_def), state_def);
   }
