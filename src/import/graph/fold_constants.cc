@@ -231,6 +231,18 @@ T wrapping(T a, T b, Operation operation) {
   }
 }
 
+// With the sign of the divisor.
+template <typename T>
+std::optional<std::vector<T>> remainder(const Node& node, const Sizes& shape) {
+  for (const T by : in(node, 1).values<T>()) {
+    if (by == 0 || by == static_cast<T>(-1)) return std::nullopt;
+  }
+  return combine<T, T>(node, shape, [](T a, T b) {
+    const T rest = a % b;
+    return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
+  });
+}
+
 template <typename T>
 std::optional<std::vector<T>> arithmetic(const Node& node, const Sizes& shape) {
   const std::string& op = node.op;
@@ -252,6 +264,9 @@ std::optional<std::vector<T>> arithmetic(const Node& node, const Sizes& shape) {
       }
     }
     return combine<T, T>(node, shape, [](T a, T b) { return a / b; });
+  }
+  if constexpr (std::is_integral_v<T>) {
+    if (op == "Mod" && node.attributes.empty()) return remainder<T>(node, shape);
   }
   return std::nullopt;
 }

@@ -22,6 +22,21 @@ TEST(TflitePad, QuantisedZeroIsTheZeroPoint) {
   EXPECT_THAT(test::values_of<int8_t>(result), ElementsAre(-7, 1, 2, -7));
 }
 
+// Dilated convolutions of open sizes work their paddings out: here (-3, 5) mod 2.
+TEST(TflitePad, PaddingsMayBeWorkedOut) {
+  TfModel model;
+  const auto x = model.input({TfType::kFloat32, {2}});
+  const auto padding = model.tensor({TfType::kInt32, {1, 2}});
+  const auto y = model.tensor({TfType::kFloat32, {4}});
+  model.op("FLOOR_MOD", {pairs(model, {-3, 5}), pairs(model, {2, 2})}, {padding});
+  model.op("PAD", {x, padding}, {y});
+  model.set_outputs({y});
+  const auto result = imported(model.file());
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->description.outputs[0].shape, ElementsAre(4));
+  EXPECT_THAT(run_floats(model, {float_tensor("t0", {2}, {1, 2})}), ElementsAre(0, 1, 2, 0));
+}
+
 TEST(TflitePad, MirrorsWithAndWithoutTheEdge) {
   for (const int8_t mode : {0, 1}) {
     TfModel model;
