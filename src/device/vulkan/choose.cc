@@ -67,13 +67,15 @@ std::string why_not_alone(const sn_device& device, const std::vector<Record>& li
   const bool is_listed = std::any_of(listed.begin(), listed.end(),
                                      [&](const Record& record) { return is_it(device, record); });
   if (is_listed && listed.size() == 1) return "";
+  constexpr std::string_view kByHand =
+      "name the file of its driver alone in VK_DRIVER_FILES, in the option worker.environment";
   return base::str_cat(
       "Vulkan lists ", base::str_join(names, ", "), " in this process",
       is_listed ? ", and WebGPU can't be told which of them to take. Run the engine in a worker, "
-                  "whose environment chooses; that needs Vulkan's loader 1.4.326 or later, or "
-                  "Mesa's device-select layer. Else"
-                : ", and not this device.",
-      " name the file of its driver alone in VK_DRIVER_FILES, in the option worker.environment");
+                  "whose environment chooses (with Vulkan's loader 1.4.326 or later, or Mesa's "
+                  "device-select layer), or "
+                : ", but not this device: ",
+      kByHand);
 }
 
 }  // namespace supernova::device::vulkan

@@ -70,10 +70,10 @@ TEST(VulkanChoice, OnlyADeviceThatIsAloneIsTakenForSure) {
               AllOf(HasSubstr("lists llvmpipe, A100"), HasSubstr("in a worker"),
                     HasSubstr("VK_DRIVER_FILES")));
   EXPECT_THAT(why_not_alone(kCard, {kCardListed, kTwinListed}), HasSubstr("which of them"));
-  EXPECT_THAT(why_not_alone(kCard, {kTwinListed}), HasSubstr("not this device"));
-  EXPECT_THAT(why_not_alone(kSoftware, {kCardListed}), HasSubstr("not this device"));
+  EXPECT_THAT(why_not_alone(kCard, {kTwinListed}), HasSubstr("but not this device: name"));
+  EXPECT_THAT(why_not_alone(kSoftware, {kCardListed}), HasSubstr("but not this device: name"));
   EXPECT_THAT(why_not_alone(kSoftware, {record("llvmpipe", 0x10005, 0, "", "6d657361-3232")}),
-              HasSubstr("not this device"));
+              HasSubstr("but not this device: name"));
 }
 
 }  // namespace
