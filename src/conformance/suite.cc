@@ -22,7 +22,7 @@ std::string_view outcome_name(Outcome outcome) {
 }
 
 std::string Subject::delegate() const {
-  const auto found = options.find("delegate.library");
+  const auto found = options.find(kDelegateOption);
   return found != options.end() ? found->second : "";
 }
 
