@@ -80,6 +80,8 @@ base::Status conformance(const ConformanceOptions& options) {
   report.options = load.options;
   const std::string delegate = suite.subject.delegate();
   report.delegate = delegate.substr(delegate.rfind('/') + 1);
+  // Where it lies is nobody's business.
+  if (!delegate.empty()) report.options[conformance::kDelegateOption] = report.delegate;
   report.device = *device;
   for (const device::Device& other : *devices) {
     if (other.abi_kind == SN_DEVICE_CPU) report.processor = other.model;

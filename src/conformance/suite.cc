@@ -22,7 +22,7 @@ std::string_view outcome_name(Outcome outcome) {
 }
 
 std::string Subject::delegate() const {
-  const auto found = options.find("delegate.library");
+  const auto found = options.find(kDelegateOption);
   return found != options.end() ? found->second : "";
 }
 
@@ -32,6 +32,12 @@ bool Checks::wanted(std::string_view group, std::string_view name) const {
 }
 
 void Checks::add(CaseResult result) {
+  // Where the delegate lies is nobody's business.
+  const std::string delegate = options.subject.delegate();
+  const size_t folder = delegate.rfind('/') + 1;
+  for (size_t at = 0; folder > 0 && (at = result.detail.find(delegate)) != std::string::npos;) {
+    result.detail.erase(at, folder);
+  }
   // One line, whatever a library says.
   for (char& c : result.detail) c = static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   while (result.detail.ends_with(' ')) result.detail.pop_back();

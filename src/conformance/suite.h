@@ -37,13 +37,16 @@ struct CaseResult {
   std::map<std::string, Taken> operators = {};
 };
 
+// The option that names a library which takes operators away from the engine.
+inline constexpr char kDelegateOption[] = "delegate.library";
+
 // An engine on a device. The engine outlives the suite.
 struct Subject {
   engine::Engine* engine = nullptr;
   sn_device device{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu", 0, 0};
   engine::Options options;
 
-  // The library that takes operators away from the engine, in place of a device; "" = none.
+  // What stands in place of a device; "" = nothing.
   std::string delegate() const;
 };
 

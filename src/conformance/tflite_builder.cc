@@ -204,6 +204,7 @@ uint8_t options_type(std::string_view op) {
       {"UNPACK", 64},
       {"RESIZE_NEAREST_NEIGHBOR", 74},
       {"LEAKY_RELU", 75},
+      {"WHILE", 93},
   };
   const auto found = kTypes.find(op);
   return found != kTypes.end() ? found->second : 0;

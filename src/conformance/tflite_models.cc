@@ -364,9 +364,11 @@ ModelKit::Made TfliteKit::loop() const {
   model.begin_graph();
   const int32_t seen = model.input(named("seen"));
   const int32_t first = model.tensor({TfType::kFloat32, {1, 1}});
-  const int32_t goes_on = model.tensor({TfType::kBool, {1, 1}});
+  const int32_t number = model.tensor({TfType::kFloat32, {1}});
+  const int32_t goes_on = model.tensor({TfType::kBool, {1}});
   model.op("SLICE", {seen, model.ints({0, 0}), model.ints({1, 1})}, {first});
-  model.op("GREATER", {first, model.constant({1, 1}, {0.5F})}, {goes_on});
+  model.op("RESHAPE", {first, model.ints({1})}, {number});
+  model.op("GREATER", {number, model.constant({1}, {0.5F})}, {goes_on});
   model.set_outputs({goes_on});
   model.begin_graph();
   const int32_t carried = model.input(named("carried"));
