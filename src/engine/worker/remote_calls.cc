@@ -116,13 +116,14 @@ void RemoteEngine::try_load(const Order& order, const std::function<void()>& kee
     std::lock_guard lock(mutex_);
     ++loads_in_worker_;
   }
+  const auto timeout = options_.load_timeout * (attempt.careful ? kCarefulPatience : 1);
   const auto start = std::chrono::steady_clock::now();
   if (worker != nullptr) {
     const uint32_t type = order.type | (attempt.careful ? kCarefully : 0);
     attempt.reply = worker->call(static_cast<MessageType>(type), order.body, files_of(order.file),
-                                 options_.load_timeout, &attempt.died, sink);
+                                 timeout, &attempt.died, sink);
   }
-  attempt.timed_out = std::chrono::steady_clock::now() - start >= options_.load_timeout;
+  attempt.timed_out = std::chrono::steady_clock::now() - start >= timeout;
   std::lock_guard lock(mutex_);
   --loads_in_worker_;
   attempt.runs = runs_at_death_;

@@ -362,7 +362,8 @@ bool RemoteRuns::mark_overdue(std::chrono::milliseconds timeout) {
   const auto now = Clock::now();
   for (const auto* runs : {&in_flight_, &abandoned_}) {
     for (const auto& [id, run] : *runs) {
-      if (now - run->submitted < timeout || run->head().started.load() == 0) continue;
+      const auto most = timeout * (run->careful ? kCarefulPatience : 1);
+      if (now - run->submitted < most || run->head().started.load() == 0) continue;
       run->overdue = true;
       any = true;
     }

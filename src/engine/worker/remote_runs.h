@@ -26,6 +26,9 @@
 
 namespace supernova::engine::worker {
 
+// What is done at low priority may take so many times longer, as others may have the processor.
+inline constexpr int kCarefulPatience = 4;
+
 struct RemoteRun;
 using RemoteRunPtr = std::shared_ptr<RemoteRun>;
 
@@ -74,7 +77,7 @@ class RemoteRuns {
   std::optional<std::chrono::steady_clock::time_point> waits_since();
   // What refuse() said.
   base::Status refusal();
-  // Marks those that have been in a worker for longer; whether there are any.
+  // Marks those that have been in a worker for longer than they may; whether there are any.
   bool mark_overdue(std::chrono::milliseconds timeout);
 
   // For threads that must not wait for a worker: they are the ones that hear it.

@@ -356,7 +356,7 @@ TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryRunsAtLowPriority) {
 }
 
 TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryIsTriedBeforeItIsOpened) {
-  open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.load_timeout_ms", "3000"}});
+  open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.load_timeout_ms", "2000"}});
   const auto fat = try_load("load=allocate", "model");
   ASSERT_FALSE(fat.ok());
   EXPECT_THAT(std::string(fat.status().message()), HasSubstr("memory"));
