@@ -462,7 +462,7 @@ TEST_F(GrpcServerTest, ACancelledCallDoesNotRun) {
 TEST_F(GrpcServerTest, ACancelledCallEndsItsRun) {
   held_model().can_cancel = true;
   ::grpc::ClientContext context;
-  const auto call = std::async(std::launch::async, [&] {
+  auto call = std::async(std::launch::async, [&] {
     inference::ModelInferResponse response;
     return stub_->ModelInfer(&context, held_request(), &response).error_code();
   });
