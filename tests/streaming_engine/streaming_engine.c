@@ -1,7 +1,7 @@
 /* An engine that uses what few do. Its model has the input COUNT (FP32 [1]), the optional input
  * LARGE (FP32 [n]) and the output OUT (FP32, any length). A run is answered on a thread of its own,
  * after run() has returned:
- *   COUNT responses, OUT = {i} for the i-th; or, with LARGE, one with OUT = LARGE;
+ *   COUNT responses (0 is as 1), OUT = {i} for the i-th; or, with LARGE, one with OUT = LARGE;
  *   with a state, one with OUT = {sum of all COUNTs of the sequence};
  *   with COUNT = -1, none until it is cancelled; with COUNT = -2, one before that;
  *   with the parameter "say", the host's log gets its value. */
@@ -95,7 +95,9 @@ static void* work(void* arg) {
     const sn_response response = {sizeof(response), NULL, 0, &error, 1};
     run->on_response(run->ctx, &response);
   } else {
-    for (float i = 0; i < count; ++i) answer(run, &i, 1, i + 1 >= count);
+    float i = 0;
+    do answer(run, &i, 1, i + 1 >= count);
+    while (++i < count);
   }
   free(job);
   return NULL;
