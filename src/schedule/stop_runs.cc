@@ -91,8 +91,15 @@ void Scheduler::Core::stop_runs(const Batches& unwanted) {
 
 base::Status Scheduler::Core::failure_of(const Batch& batch, const Item& item,
                                          const base::Status& status) const {
-  if (!absl::IsCancelled(status) || !batch.stop.requested()) return status;
-  return end_of_run(item.request, clock_.now());
+  if (absl::IsCancelled(status) && batch.stop.requested()) {
+    return end_of_run(item.request, clock_.now());
+  }
+  // An engine that keeps the deadline itself may be the first to notice.
+  const auto deadline = item.request.deadline;
+  if (absl::IsDeadlineExceeded(status) && deadline && *deadline <= clock_.now()) {
+    return end_of_run(item.request, *deadline);
+  }
+  return status;
 }
 
 }  // namespace supernova::schedule

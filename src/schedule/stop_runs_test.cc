@@ -61,13 +61,13 @@ class LongEngine {
     state().ignores = true;
   }
   // Answers every run that is under way.
-  static void let_go() {
+  static void let_go(int32_t code = SN_OK) {
     std::set<const sn_run*> runs;
     {
       std::lock_guard lock(mutex());
       runs.swap(state().runs);
     }
-    for (const sn_run* run : runs) answer(run, SN_OK);
+    for (const sn_run* run : runs) answer(run, code);
   }
 
  private:
@@ -243,6 +243,20 @@ TEST_P(StopRunsTest, SoDoesADeadline) {
   EXPECT_EQ(LongEngine::cancels(), 0);
   clock_.advance(milliseconds(1));
   EXPECT_EQ(sent.get().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_P(StopRunsTest, AnEngineMayBeTheFirstToNoticeADeadline) {
+  Sent late = send(milliseconds(10));
+  wait_for_runs(1);
+  clock_.move(milliseconds(10));
+  LongEngine::let_go(SN_DEADLINE_EXCEEDED);
+  EXPECT_EQ(base::message(late.get()), "Request timeout expired");
+  Sent early = send(milliseconds(10));
+  wait_for_runs(2);
+  LongEngine::let_go(SN_DEADLINE_EXCEEDED);
+  const base::Status status = early.get();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_NE(base::message(status), "Request timeout expired") << "it is not";
 }
 
 TEST_P(StopRunsTest, EachRunAtItsOwn) {
