@@ -363,7 +363,9 @@ void Scheduler::Core::run(Batch* batch) {
   };
   batch->started =
       batch->here && batch->items.size() == 1 ? batch->items.front().queued : clock_.now();
-  watch(*batch);
+  // Whose client goes while the run is in this call, on the client's own thread, nobody notices.
+  batch->watched = !batch->here || goes_on_.load(std::memory_order_relaxed);
+  if (batch->watched) watch(*batch);
   const Clock::Point unwanted_from = batch->unwanted_from;
   if (batch->items.size() == 1) {
     session.run(batch->items.front().request, std::move(done), &batch->stop);
@@ -378,10 +380,13 @@ void Scheduler::Core::run(Batch* batch) {
       done(joined.status());
     }
   }
-  if (batch->here && unwanted_from != Clock::kNever && batch->open_ends.load() > 1) {
+  if (batch->open_ends.load() > 1) {
     // It goes on elsewhere.
-    std::lock_guard lock(mutex_);
-    arm(unwanted_from);
+    goes_on_.store(true, std::memory_order_relaxed);
+    if (batch->here && unwanted_from != Clock::kNever) {
+      std::lock_guard lock(mutex_);
+      arm(unwanted_from);
+    }
   }
   end(batch, End::kCall);
 }
@@ -389,7 +394,7 @@ void Scheduler::Core::run(Batch* batch) {
 // The answer of a run, on whatever thread.
 void Scheduler::Core::finish(Batch* batch, base::Result<tensor::Response> result) {
   const Frame frame(this);
-  unwatch(*batch);
+  if (batch->watched) unwatch(*batch);
   batch->took = result.ok() ? result->timing.compute_end - result->timing.compute_start
                             : clock_.now() - batch->started;
   if (move_elsewhere(*batch, result)) {

@@ -69,6 +69,7 @@ class Scheduler::Core final : public WorkSource,
     Batch* previous = nullptr;
     Batch* next = nullptr;
     bool stopped = false;
+    bool watched = false;  // while it runs, for clients that go
   };
   using Batches = absl::InlinedVector<Batch*, 4>;
   using Results = absl::InlinedVector<base::Result<tensor::Response>, 1>;
@@ -123,6 +124,7 @@ class Scheduler::Core final : public WorkSource,
   RequestQueue queue_;
   RunCost cost_;
   size_t free_ = 0;              // runs that may start now, as far as sessions have their devices
+  std::atomic<bool> goes_on_{false};  // some of the runs, after the call that started them
   std::atomic<size_t> lost_{0};  // of instances_; changed with the lock held
   Batch* batches_ = nullptr;     // that have not ended, the latest first
   size_t running_ = 0;           // how many those are
