@@ -123,12 +123,12 @@ class Scheduler::Core final : public WorkSource,
   BatchRules rules_;
   RequestQueue queue_;
   RunCost cost_;
-  size_t free_ = 0;              // runs that may start now, as far as sessions have their devices
+  size_t free_ = 0;  // runs that may start now, as far as sessions have their devices
   std::atomic<bool> goes_on_{false};  // some of the runs, after the call that started them
-  std::atomic<size_t> lost_{0};  // of instances_; changed with the lock held
-  Batch* batches_ = nullptr;     // that have not ended, the latest first
-  size_t running_ = 0;           // how many those are
-  size_t burying_ = 0;           // threads that answer requests which were not run
+  std::atomic<size_t> lost_{0};       // of instances_; changed with the lock held
+  Batch* batches_ = nullptr;          // that have not ended, the latest first
+  size_t running_ = 0;                // how many those are
+  size_t burying_ = 0;                // threads that answer requests which were not run
   bool turn_asked_ = false;
   bool waits_for_thread_ = false;  // a request that may run where it came from found none free
   bool stopping_ = false;
