@@ -29,7 +29,6 @@ int end_of_child(Body body) {
 }
 
 int exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
-int end_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
 
 TEST(LowPriority, IsOfOneThread) {
   EXPECT_EQ(exit_code(end_of_child([] {
@@ -70,6 +69,8 @@ TEST(LowPriority, IsOfAllThreadsWhenOneThatHasItEndsTheProcess) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+int end_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+
 TEST(LowPriority, LeavesTheSignalAsItWas) {
   EXPECT_EQ(end_signal(end_of_child([]() -> int {
               end_at_low_priority();
