@@ -95,8 +95,8 @@ MachineUsage machine_usage(const std::string& proc) {
 }
 
 uint64_t heap_bytes() {
-  // Where another allocator is in use (sanitizers), the first call sets this one up: a second at the
-  // same time would meet it half made.
+  // Where another allocator is in use (sanitizers), the first call sets this one up: a second at
+  // the same time would meet it half made.
   [[maybe_unused]] static const auto first = mallinfo2();
   const auto info = mallinfo2();
   return info.uordblks + info.hblkhd;
