@@ -8,6 +8,8 @@ namespace supernova::engine {
 inline constexpr char kDevice[] = "device";
 // "true" = every node runs on the device asked for, or the model is refused.
 inline constexpr char kStrictDevice[] = "strict_device";
+// Threads of a run of one model (option_values.h).
+inline constexpr char kIntraOpThreads[] = "intra_op_threads";
 // Where the engine runs: "in-process", "worker" (one for all models of that engine on that device)
 // or "own-worker" (one for this model alone). Empty = as the engine's kind suggests.
 inline constexpr char kIsolation[] = "isolation";

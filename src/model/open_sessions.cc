@@ -160,7 +160,7 @@ base::Status SessionOpener::open_session(OpenSessions& opened, size_t place) con
     return {};
   };
   // Threads that an engine starts inherit the priority of the thread that opens it, for ever.
-  if (!opened.options.contains("intra_op_threads")) return open();
+  if (!opened.options.contains(engine::kIntraOpThreads)) return open();
   base::Status status;
   steward_.run([&] { status = open(); });
   return status;

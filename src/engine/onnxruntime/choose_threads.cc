@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/option_values.h"
+
 namespace supernova::engine::onnxruntime {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr char kThreadsOption[] = "intra_op_threads";
 constexpr char kForcedOption[] = "session.intra_op_num_threads";
 // A larger model is not opened twice, nor one that took long to open.
 constexpr uint64_t kSmall = uint64_t{16} << 20U;
@@ -91,7 +92,7 @@ base::Result<std::unique_ptr<Model>> open_with_threads_that_pay(const Runtime& r
   const Threads first = judge(time_on_all);
   if (first == Threads::kAll) return on_all;
   Options one = options;
-  one[kThreadsOption] = "1";
+  one[kIntraOpThreads] = "1";
   auto opened = Model::open(runtime, artefact, one, thread_budget);
   if (!opened.ok()) return on_all;
   std::unique_ptr<Model> on_one = *std::move(opened);
@@ -102,7 +103,7 @@ base::Result<std::unique_ptr<Model>> open_with_threads_that_pay(const Runtime& r
   log(Level::kInfo,
       base::str_cat("a run takes ", static_cast<int64_t>(time_on_one.value_or(RunTime()).count()),
                     " microseconds on one thread, ", static_cast<int64_t>(time_on_all->count()),
-                    " on those that ", kThreadsOption, " allows: the model gets one; ",
+                    " on those that ", kIntraOpThreads, " allows: the model gets one; ",
                     kForcedOption, "=N has the last word"));
   return on_one;
 }

@@ -8,11 +8,10 @@
 #include <map>
 
 #include "engine/onnxruntime/wrapped.h"
+#include "engine/option_values.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
-
-constexpr int kMaxThreads = 1024;
 
 base::Result<GraphOptimizationLevel> optimization_level(const Options& options) {
   const auto found = options.find("graph_optimization_level");
@@ -93,19 +92,6 @@ base::Result<std::vector<ValueInfo>> read_values(const Runtime& runtime, const O
 }
 
 }  // namespace
-
-base::Result<int> intra_op_threads(const Options& options, int thread_budget) {
-  const auto found = options.find("intra_op_threads");
-  if (found == options.end()) return 1;
-  int threads = 0;
-  if (!absl::SimpleAtoi(found->second, &threads) || threads < 0 || threads > kMaxThreads) {
-    return absl::InvalidArgumentError(
-        base::str_cat("the option intra_op_threads must be a number from 0 (as many as there are ",
-                      "processors to use) to ", kMaxThreads, ", not '", found->second, "'"));
-  }
-  if (thread_budget == 0) return threads;
-  return threads == 0 ? thread_budget : std::min(threads, thread_budget);
-}
 
 base::Result<SessionOptionsPtr> Model::session_options(const sn_artefact& artefact,
                                                        const Options& options, int thread_budget) {

@@ -21,10 +21,6 @@ namespace supernova::engine::onnxruntime {
 inline constexpr char kFormat[] = "onnx";
 inline constexpr char kPreparedFormat[] = "ort";
 
-// Threads of a run as the option intra_op_threads says (default 1; 0 = `thread_budget`, which is
-// also the most, unless it is 0).
-base::Result<int> intra_op_threads(const Options& options, int thread_budget);
-
 class Model {
  public:
   ~Model();

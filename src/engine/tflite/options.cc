@@ -1,7 +1,5 @@
 #include "engine/tflite/options.h"
 
-#include <absl/strings/numbers.h>
-
 #include <algorithm>
 
 #include "engine/option_values.h"
@@ -9,8 +7,6 @@
 namespace supernova::engine::tflite {
 namespace {
 
-constexpr int kMaxThreads = 1024;
-constexpr char kThreads[] = "intra_op_threads";
 constexpr char kDelegateLibrary[] = "delegate.library";
 constexpr std::string_view kDelegateOption = "delegate.option.";
 constexpr char kEdgeTpuLibrary[] = "libedgetpu.so.1";
@@ -30,16 +26,8 @@ std::string edge_tpu_name(const sn_device& device) {
 }  // namespace
 
 base::Result<int> thread_count(const Options& options, int thread_budget) {
-  const auto found = options.find(kThreads);
-  if (found == options.end()) return 1;
-  int threads = 0;
-  if (!absl::SimpleAtoi(found->second, &threads) || threads < 0 || threads > kMaxThreads) {
-    return absl::InvalidArgumentError(
-        base::str_cat("the option ", kThreads, " must be a number from 0 (as many as there are ",
-                      "processors to use) to ", kMaxThreads, ", not '", found->second, "'"));
-  }
-  if (thread_budget <= 0) return std::max(threads, 1);
-  return threads == 0 ? thread_budget : std::min(threads, thread_budget);
+  SN_ASSIGN(const int threads, intra_op_threads(options, thread_budget));
+  return std::max(threads, 1);
 }
 
 base::Result<DelegateChoice> delegate_choice(const sn_device& device, const Options& options) {
