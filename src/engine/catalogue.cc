@@ -103,7 +103,7 @@ base::Status Catalogue::add_library(std::string_view library, const Options& opt
   if (opened.ok() && added->name.empty()) {
     added->name = added->home->name();
     // Only now it is known what the rules say of it.
-    const auto where = isolation_of(*added, kCpu, {});
+    const auto where = isolation_of(*added, kCpu, {}, Purpose::kQuestions);
     if (where.ok() && *where == Isolation::kInProcess && !added->in_process) {
       added->home.reset();
       opened = open(*added).status();
@@ -136,21 +136,11 @@ base::Status Catalogue::unknown(std::string_view name) const {
 base::Result<Isolation> Catalogue::isolation(std::string_view name, const sn_device& device,
                                              const Options& options) const {
   Entry* const entry = entry_of(name);
-  return entry != nullptr ? for_models(*entry, device, options) : unknown(name);
-}
-
-base::Result<Isolation> Catalogue::for_models(const Entry& entry, const sn_device& device,
-                                              const Options& options) const {
-  SN_ASSIGN(const Isolation isolation, isolation_of(entry, device, options));
-  const auto asked = options.find(kIsolation);
-  const bool is_said = (asked != options.end() && !asked->second.empty()) ||
-                       rules_.isolation.contains(entry.name) || rules_.isolation.contains("");
-  const bool is_default = worker_engine_ != nullptr && rules_.in_workers.contains(entry.name);
-  return !is_said && is_default ? Isolation::kWorker : isolation;
+  return entry != nullptr ? isolation_of(*entry, device, options, Purpose::kModels) : unknown(name);
 }
 
 base::Result<Isolation> Catalogue::isolation_of(const Entry& entry, const sn_device& device,
-                                                const Options& options) const {
+                                                const Options& options, Purpose purpose) const {
   const auto asked = options.find(kIsolation);
   Isolation isolation = Isolation::kInProcess;
   if (asked != options.end() && !asked->second.empty()) {
@@ -160,7 +150,8 @@ base::Result<Isolation> Catalogue::isolation_of(const Entry& entry, const sn_dev
   } else if (const auto all = rules_.isolation.find(""); all != rules_.isolation.end()) {
     isolation = all->second;
   } else if (worker_engine_ != nullptr &&
-             (!entry.library.empty() || device.kind != SN_DEVICE_CPU)) {
+             (!entry.library.empty() || device.kind != SN_DEVICE_CPU ||
+              (purpose == Purpose::kModels && rules_.in_workers.contains(entry.name)))) {
     isolation = Isolation::kWorker;
   }
   if (isolation != Isolation::kInProcess && worker_engine_ == nullptr) {
@@ -220,7 +211,7 @@ base::Result<std::shared_ptr<Engine>> Catalogue::use(std::string_view name, cons
   Entry* const entry = entry_of(name);
   if (entry == nullptr) return unknown(name);
   Place place;
-  SN_ASSIGN(place.isolation, for_models(*entry, device, options));
+  SN_ASSIGN(place.isolation, isolation_of(*entry, device, options, Purpose::kModels));
   place.device = device_name(device);
   place.name = base::str_cat(entry->name, '@', place.device);
   if (place.isolation == Isolation::kOwnWorker && !owner.empty()) {
@@ -246,7 +237,7 @@ base::Result<Engine*> Catalogue::open(Entry& entry) {
     if (entry.home) return entry.home.get();
   }
   Place place;
-  SN_ASSIGN(place.isolation, isolation_of(entry, kCpu, {}));
+  SN_ASSIGN(place.isolation, isolation_of(entry, kCpu, {}, Purpose::kQuestions));
   // Questions don't need a worker of their own, and the first model on the CPU finds this one.
   if (place.isolation == Isolation::kOwnWorker) place.isolation = Isolation::kWorker;
   place.device = device_name(kCpu);

@@ -85,10 +85,9 @@ class Catalogue {
   struct Place;
   Entry* entry_of(std::string_view name) const;
   base::Status unknown(std::string_view name) const;
-  base::Result<Isolation> for_models(const Entry& entry, const sn_device& device,
-                                     const Options& options) const;
+  enum class Purpose { kQuestions, kModels };
   base::Result<Isolation> isolation_of(const Entry& entry, const sn_device& device,
-                                       const Options& options) const;
+                                       const Options& options, Purpose purpose) const;
   base::Result<std::shared_ptr<Engine>> open_worker(Entry& entry, const Place& place);
   base::Result<std::shared_ptr<Engine>> open_at(Entry& entry, const Place& place);
   base::Result<Engine*> open(Entry& entry);
