@@ -103,8 +103,7 @@ std::string hand_strings_through(Trial& trial) {
 
 std::string turn_loops(Trial& trial) {
   for (const int64_t turns : {1, 7, 200, 0}) {
-    Array x = made_up(DataType::kFp32, {1, kLoopWidth}, -1, 1, 5);
-    x.values[0] = static_cast<double>(turns);
+    const Array x = loop_input(turns);
     const auto response = trial.run({to_tensor("x", DataType::kFp32, x)});
     if (!response.ok()) return said(response.status());
     const double off = difference(to_array(response->outputs[0]), loop_result(x));

@@ -30,12 +30,6 @@ std::string in_ms(Clock::duration time) {
   return base::str_cat(std::chrono::duration_cast<milliseconds>(time).count(), " ms");
 }
 
-Array loop_input(int64_t turns) {
-  Array x = made_up(DataType::kFp32, {1, kLoopWidth}, -1, 1, 5);
-  x.values[0] = static_cast<double>(turns);
-  return x;
-}
-
 tensor::Request loop_request(int64_t turns) {
   tensor::Request request;
   request.inputs = {to_tensor("x", DataType::kFp32, loop_input(turns))};

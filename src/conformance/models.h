@@ -49,6 +49,8 @@ inline constexpr int64_t kLoopWidth = 64;
 inline constexpr int64_t kMostTurns = int64_t{1} << 24;
 // [kLoopWidth,kLoopWidth], by which a row is moved on from the right.
 Array loop_weights();
+// One of so many turns.
+Array loop_input(int64_t turns);
 // What the loop makes of x.
 Array loop_result(const Array& x);
 

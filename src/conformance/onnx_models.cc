@@ -173,6 +173,12 @@ Array loop_weights() {
   return weights;
 }
 
+Array loop_input(int64_t turns) {
+  Array x = made_up(DataType::kFp32, {1, kLoopWidth}, -1, 1, 5);
+  x.values[0] = static_cast<double>(turns);
+  return x;
+}
+
 Array loop_result(const Array& x) {
   Array y = x;
   const auto turns = static_cast<int64_t>(x.values[0]);
