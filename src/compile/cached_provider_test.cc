@@ -9,6 +9,7 @@
 #include <future>
 
 #include "compile/cpu_type.h"
+#include "compile/test_provider_options.h"
 #include "support/fake_importer.h"
 
 namespace supernova::compile {
@@ -23,13 +24,7 @@ class CachedProviderTest : public ::testing::Test {
             ("supernova-provider-" + std::to_string(::getpid()) + "-" +
              ::testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(root_);
-    options_.cache_folder = root_ / "cache";
-    options_.cache_bytes = uint64_t{1} << 30U;
-    options_.prepare_from = 0;
-    options_.producer = "test";
-    options_.settling = std::chrono::nanoseconds(0);
-    options_.workers.timeout = std::chrono::seconds(60);
-    options_.workers.command = {SUPERNOVA_TEST_WORKER, {"supernova-test-worker"}};
+    options_ = test_provider_options(root_ / "cache");
     start();
   }
   ~CachedProviderTest() override {

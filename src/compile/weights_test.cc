@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "compile/cached_provider.h"
+#include "compile/test_provider_options.h"
 #include "compile/weights_place.h"
 #include "support/run_import.h"
 #include "support/tflite_builder.h"
@@ -35,13 +36,7 @@ std::string dense_model() {
 class WeightsApart : public ::testing::Test {
  protected:
   WeightsApart() : file_(folder_.write("models/dense.tflite", dense_model())) {
-    options_.cache_folder = folder_.path() / "cache";
-    options_.cache_bytes = uint64_t{1} << 30U;
-    options_.prepare_from = 0;
-    options_.producer = "test";
-    options_.settling = std::chrono::nanoseconds(0);
-    options_.workers.timeout = std::chrono::seconds(60);
-    options_.workers.command = {SUPERNOVA_TEST_WORKER, {"supernova-test-worker"}};
+    options_ = test_provider_options(folder_.path() / "cache");
     start();
   }
 

@@ -32,7 +32,8 @@ class LongEngine {
   }
   static const sn_engine_api* entry(uint32_t) {
     static const sn_engine_api api = [] {
-      sn_engine_api table = testing_support::fake_engine_table(&info, &run);
+      sn_engine_api table =
+          testing_support::fake_engine_table(&testing_support::rows_model_info, &run);
       table.engine_info = [](sn_engine*) -> const sn_engine_info* {
         static const char* const formats[] = {"*"};
         static const sn_engine_info info = {sizeof(info), "long", "1", formats, 1, 4, 1};
@@ -85,14 +86,6 @@ class LongEngine {
   static State& state() {
     static State instance;
     return instance;
-  }
-  static const sn_model_info* info(sn_model*) {
-    static const int64_t dims[] = {-1, 2};
-    static const sn_tensor_info x = {sizeof(x), "x", SN_FP32, 2, dims, nullptr, 0, 0};
-    static const sn_tensor_info y = {sizeof(y), "y", SN_FP32, 2, dims, nullptr, 0, 0};
-    static const sn_signature signature = {sizeof(signature), "", &x, 1, &y, 1};
-    static const sn_model_info model = {sizeof(model), &signature, 1};
-    return &model;
   }
   static void answer(const sn_run* run, int32_t code) {
     sn_error error{};

@@ -12,6 +12,16 @@ T* fake_handle() {
   return reinterpret_cast<T*>(&fake_object);
 }
 
+// x FP32 [-1,2] -> y, the same.
+inline const sn_model_info* rows_model_info(sn_model*) {
+  static const int64_t dims[] = {-1, 2};
+  static const sn_tensor_info x = {sizeof(x), "x", SN_FP32, 2, dims, nullptr, 0, 0};
+  static const sn_tensor_info y = {sizeof(y), "y", SN_FP32, 2, dims, nullptr, 0, 0};
+  static const sn_signature signature = {sizeof(signature), "", &x, 1, &y, 1};
+  static const sn_model_info model = {sizeof(model), &signature, 1};
+  return &model;
+}
+
 inline sn_engine_api fake_engine_table(const sn_model_info* (*model_info)(sn_model*),
                                        int32_t (*run)(sn_instance*, const sn_run*, sn_error*)) {
   sn_engine_api table{};

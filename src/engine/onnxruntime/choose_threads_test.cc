@@ -3,9 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "support/onnx_models.h"
+#include "support/onnx_threads.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
@@ -32,13 +31,7 @@ struct Opened {
 };
 
 Opened open(const std::string& content, const Options& options, int budget) {
-  const auto threads = [] {
-    const std::filesystem::directory_iterator tasks("/proc/self/task");
-    return static_cast<int>(std::distance(begin(tasks), end(tasks)));
-  };
   Opened opened;
-  const auto runtime = load_runtime();
-  if (!runtime.ok()) return opened;
   sn_host host{};
   host.size = sizeof(host);
   host.ctx = &opened.log;
@@ -46,14 +39,10 @@ Opened open(const std::string& content, const Options& options, int budget) {
     if (level > 0) *static_cast<std::string*>(ctx) += message;
   };
   add_log_host(&host);
-  sn_artefact artefact{};
-  artefact.size = sizeof(artefact);
-  artefact.format = "onnx";
-  artefact.data = content.data();
-  artefact.data_size = content.size();
-  const int before = threads();
-  const auto model = open_with_threads_that_pay(**runtime, artefact, options, budget);
-  opened.threads = model.ok() ? threads() - before : -1;
+  opened.threads = testing_support::threads_of_model(
+      content, [&](const Runtime& runtime, const sn_artefact& artefact) {
+        return open_with_threads_that_pay(runtime, artefact, options, budget);
+      });
   remove_log_host(&host);
   return opened;
 }

@@ -1,31 +1,18 @@
 // Threads that the runtime starts for a model.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "engine/onnxruntime/model.h"
 #include "support/onnx_models.h"
+#include "support/onnx_threads.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
 
-// How many threads more there are once the model is open.
 int threads_of_model(const Options& options, int budget) {
-  const auto threads = [] {
-    const std::filesystem::directory_iterator tasks("/proc/self/task");
-    return static_cast<int>(std::distance(begin(tasks), end(tasks)));
-  };
-  const auto runtime = load_runtime();
-  if (!runtime.ok()) return -1;
-  const std::string content = test::mlp_model();
-  sn_artefact artefact{};
-  artefact.size = sizeof(artefact);
-  artefact.format = "onnx";
-  artefact.data = content.data();
-  artefact.data_size = content.size();
-  const int before = threads();
-  const auto model = Model::open(**runtime, artefact, options, budget);
-  return model.ok() ? threads() - before : -1;
+  return testing_support::threads_of_model(
+      test::mlp_model(), [&](const Runtime& runtime, const sn_artefact& artefact) {
+        return Model::open(runtime, artefact, options, budget);
+      });
 }
 
 // The thread that runs the model is one of them.
