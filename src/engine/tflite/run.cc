@@ -146,10 +146,6 @@ base::Status add_output(const c::Api& api, const c::Tensor* from, const sn_tenso
   return {};
 }
 
-}  // namespace
-
-namespace {
-
 // The runtime would take sizes that the model fixes for others, and compute something.
 bool fits(const Value& value, const sn_tensor& tensor) {
   if (value.dims.empty()) return true;  // a file may leave the rank open, too

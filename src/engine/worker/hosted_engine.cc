@@ -189,9 +189,10 @@ base::Status HostedEngine::close_model(Reader& in) {
   std::unique_ptr<OpenModel> closed;
   {
     std::unique_lock lock(mutex_);
-    if (!models_.contains(key)) return not_open("model");
-    const auto is_free = [&] { return !models_.contains(key) || models_[key]->instances == 0; };
-    dropped_.wait(lock, is_free);
+    dropped_.wait(lock, [&] {
+      const auto model = models_.find(key);
+      return model == models_.end() || model->second->instances == 0;
+    });
     const auto found = models_.find(key);
     if (found == models_.end()) return not_open("model");
     closed = std::move(found->second);

@@ -219,7 +219,7 @@ void RemoteEngine::judge_started(const RemoteRunPtr& run, const WorkerEnd& end, 
   }
   const base::Status status = quarantined(model, run->run);
   if (!status.ok()) {
-    return runs_.fail(run, static_cast<int32_t>(status.code()), base::message(status));
+    return runs_.fail(run, status);
   }
   run->careful = run->careful || end.cause == EndCause::kOutOfMemory;
   runs_.suspect(run);

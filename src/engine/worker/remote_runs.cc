@@ -265,9 +265,7 @@ RemoteRuns::Failed RemoteRuns::submit_waiting() {
 }
 
 void RemoteRuns::fail_all(const Failed& failed) {
-  for (const auto& [run, status] : failed) {
-    fail(run, static_cast<int32_t>(status.code()), base::message(status));
-  }
+  for (const auto& [run, status] : failed) fail(run, status);
 }
 
 void RemoteRuns::refuse(const base::Status& status) {
@@ -277,9 +275,7 @@ void RemoteRuns::refuse(const base::Status& status) {
     refusal_ = status;
     if (!status.ok()) refused.swap(waiting_);
   }
-  for (const RemoteRunPtr& run : refused) {
-    fail(run, static_cast<int32_t>(status.code()), base::message(status));
-  }
+  for (const RemoteRunPtr& run : refused) fail(run, status);
 }
 
 RemoteRuns::Lost RemoteRuns::collect() {
@@ -323,7 +319,7 @@ bool RemoteRuns::submit_suspect(WorkerProcess& worker) {
     watch(*run);
     status = submit(run, worker, kHanded);
   }
-  if (!status.ok()) fail(run, static_cast<int32_t>(status.code()), base::message(status));
+  if (!status.ok()) fail(run, status);
   return true;
 }
 

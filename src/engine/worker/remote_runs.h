@@ -69,6 +69,9 @@ class RemoteRuns {
   // The next of those to be tried alone, whatever others wait for; false where there is none.
   bool submit_suspect(WorkerProcess& worker);
   void fail(const RemoteRunPtr& run, int32_t code, std::string_view message);
+  void fail(const RemoteRunPtr& run, const base::Status& status) {
+    fail(run, static_cast<int32_t>(status.code()), base::message(status));
+  }
   // Whether nothing is in a worker but abandoned runs; waits that long for it.
   bool wait_until_idle(std::chrono::milliseconds most);
   // Whether the worker still has a run of that instance that was answered at its deadline.
