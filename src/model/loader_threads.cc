@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "base/usual_priority.h"
+
 namespace supernova::model {
 namespace {
 
@@ -30,6 +32,7 @@ void LoaderThreads::submit(Task task) {
   }
   tasks_.push_back(std::move(task));
   if (idle_ < tasks_.size() && threads_.size() < std::max<size_t>(size_, 1)) {
+    base::keep_usual_priority();
     threads_.emplace_back([this] { work(); });
   }
   wake_.notify_one();

@@ -1,11 +1,32 @@
 // For the worker's work that may cost its neighbours much.
 #pragma once
 
+#include <condition_variable>
+#include <ctime>
+#include <mutex>
+#include <thread>
+
 namespace supernova::engine::worker {
 
-// Names the calling thread, and has it and the threads that it starts use what processor time
-// others leave. There is no way back.
-void lower_priority(const char* name);
+// From its making on, the calling thread and the threads that it starts use what processor time
+// others leave; for the thread there is no way back. While the object lives, a thread of its own
+// sees to it that the calling one gives the processor up when others want it.
+class LowPriority {
+ public:
+  // Names the calling thread.
+  explicit LowPriority(const char* name);
+  LowPriority(const LowPriority&) = delete;
+  LowPriority& operator=(const LowPriority&) = delete;
+  ~LowPriority();
+
+ private:
+  void pace(clockid_t clock);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_over_ = false;
+  std::thread pacer_;
+};
 
 // When a thread of low priority ends the process by a signal, all its threads become so: the last
 // of them clears the memory away. For signals that nobody else handles.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <future>
+#include <optional>
 #include <thread>
 
 namespace supernova::engine::worker {
@@ -35,10 +36,10 @@ TEST(LowPriority, IsOfOneThread) {
               const int before = niceness(0);
               int low = before;
               std::thread([&] {
-                lower_priority("low");
+                const LowPriority low_here("low");
                 low = niceness(0);
               }).join();
-              return low == std::min(before + 10, 19) && niceness(0) == before ? 0 : 1;
+              return low == std::min(before + 15, 19) && niceness(0) == before ? 0 : 1;
             })),
             0);
 }
@@ -56,10 +57,10 @@ TEST(LowPriority, IsOfAllThreadsWhenOneThatHasItEndsTheProcess) {
               });
               const pid_t id = began.get_future().get();
               std::thread([] {
-                lower_priority("low");
+                const LowPriority low_here("low");
                 lower_all_if_low();
               }).join();
-              const int low = std::min(before + 10, 19);
+              const int low = std::min(before + 15, 19);
               const bool all = niceness(0) == low && niceness(id) == low;
               end.set_value();
               other.join();
@@ -81,7 +82,8 @@ TEST(LowPriority, LeavesTheSignalAsItWas) {
     const auto raised_by = [&](bool low) {
       return end_signal(end_of_child([&] {
         end_at_low_priority();
-        if (low) lower_priority("low");
+        std::optional<LowPriority> lowered;
+        if (low) lowered.emplace("low");
         ::raise(signal);
         return 0;
       }));
@@ -91,7 +93,7 @@ TEST(LowPriority, LeavesTheSignalAsItWas) {
   }
   EXPECT_EQ(end_signal(end_of_child([] {
               end_at_low_priority();
-              lower_priority("low");
+              const LowPriority low_here("low");
               *static_cast<volatile int*>(nullptr) = 1;
               return 0;
             })),

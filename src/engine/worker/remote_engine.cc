@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "base/usual_priority.h"
 #include "device/cpu_limits.h"
 #include "engine/handles.h"
 
@@ -119,7 +120,9 @@ base::Result<std::unique_ptr<RemoteEngine>> RemoteEngine::open(const sn_host* ho
   read.order.thread_budget = host != nullptr ? host->thread_budget : 0;
   read.order.log_level = static_cast<int32_t>(base::log_level());
   std::unique_ptr<RemoteEngine> engine(new RemoteEngine(std::move(read), host));
-  engine->keeper_ = std::thread([self = engine.get()] { self->keep(); });
+  // All that belongs to the workers is started there.
+  base::at_usual_priority(
+      [&] { engine->keeper_ = std::thread([self = engine.get()] { self->keep(); }); });
   std::unique_lock lock(engine->mutex_);
   engine->changed_.wait(lock, [&] { return engine->has_started_; });
   if (!engine->opened_.ok()) {

@@ -27,7 +27,7 @@
 namespace supernova::engine::worker {
 
 // What is done at low priority may take so many times longer, as others may have the processor.
-inline constexpr int kCarefulPatience = 4;
+inline constexpr int kCarefulPatience = 8;
 
 struct RemoteRun;
 using RemoteRunPtr = std::shared_ptr<RemoteRun>;

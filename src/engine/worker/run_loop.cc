@@ -148,7 +148,7 @@ void RunLoop::execute(const RingEntry& entry) {
   if (run->head->careful == 0) return perform(run);
   // A thread can't raise its priority again, so that one ends with the run.
   std::thread([this, run] {
-    lower_priority("careful-run");
+    const LowPriority low("careful-run");
     perform(run);
   }).detach();
 }

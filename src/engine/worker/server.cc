@@ -267,7 +267,7 @@ base::Status Server::call_carefully(Message& message) {
   }
   base::Status status;
   std::thread([&] {
-    lower_priority("careful-call");
+    const LowPriority low("careful-call");
     std::string reply;
     Writer out(reply);
     status = call(rehearsal, out);

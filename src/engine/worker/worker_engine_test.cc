@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/usual_priority.h"
 #include "engine/engine.h"
 #include "engine/worker/worker_status.h"
 #include "support/tensors.h"
@@ -347,12 +349,26 @@ TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryRunsAtLowPriority) {
   auto hung = ask(*it.session, {kHang, 1});
   std::optional<int> nice;
   wait_for([&] { return (nice = niceness("careful-run")).value_or(0) != 0; });
-  EXPECT_EQ(*nice, std::min(*niceness("run") + 10, 19));
+  EXPECT_EQ(*nice, std::min(*niceness("run") + 15, 19));
+  EXPECT_TRUE(niceness("pacer"));
   hung.wait();
   expect_through(*it.session, {1});
   auto neighbour = ask(*good.session, {kHang, 2});
   EXPECT_EQ(niceness("careful-run"), std::nullopt);
   neighbour.wait();
+}
+
+// Models are loaded at low priority, and the worker that a load starts serves for long.
+TEST_F(WorkerEngine, IsOfUsualPriorityWhoeverOpensIt) {
+  base::keep_usual_priority();
+  const int usual = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()));
+  std::thread([&] {
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), usual + 5), 0);
+    open();
+    const Opened it = load("values");
+    expect_through(*it.session, {1});
+    EXPECT_EQ(niceness("run"), usual);
+  }).join();
 }
 
 TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryIsTriedBeforeItIsOpened) {

@@ -1,0 +1,81 @@
+#include "base/usual_priority.h"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace supernova::base {
+namespace {
+
+class Starter {
+ public:
+  void keep() {
+    std::lock_guard lock(mutex_);
+    if (is_kept_) return;
+    std::thread([this] { work(); }).detach();
+    is_kept_ = true;
+  }
+
+  void run(absl::FunctionRef<void()> start) {
+    Order order{start};
+    {
+      std::unique_lock lock(mutex_);
+      if (!is_kept_) {
+        lock.unlock();
+        return start();
+      }
+      changed_.wait(lock, [this] { return order_ == nullptr; });
+      order_ = &order;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return order.is_done; });
+    }
+    if (order.thrown) std::rethrow_exception(order.thrown);
+  }
+
+ private:
+  struct Order {
+    absl::FunctionRef<void()> start;
+    bool is_done = false;
+    std::exception_ptr thrown;
+  };
+
+  [[noreturn]] void work() {
+    ::pthread_setname_np(::pthread_self(), "starter");
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return order_ != nullptr; });
+      Order* const order = order_;
+      lock.unlock();
+      try {
+        order->start();
+      } catch (...) {
+        order->thrown = std::current_exception();
+      }
+      lock.lock();
+      order->is_done = true;
+      order_ = nullptr;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_kept_ = false;
+  Order* order_ = nullptr;
+};
+
+// Never destroyed: its thread does not end.
+Starter& starter() {
+  static auto* const one = new Starter;
+  return *one;
+}
+
+}  // namespace
+
+void keep_usual_priority() { starter().keep(); }
+void at_usual_priority(absl::FunctionRef<void()> start) { starter().run(start); }
+
+}  // namespace supernova::base
