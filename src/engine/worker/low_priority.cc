@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <system_error>
 
 namespace supernova::engine::worker {
 namespace {
@@ -25,6 +24,7 @@ constexpr int kNicer = 15;  // a thirtieth of the time that another thread gets 
 // thread's time is reckoned up: at its ticks, up to 10 ms apart, and when somebody asks for it.
 constexpr uint64_t kSlice = 100'000;
 constexpr std::chrono::microseconds kAskEvery{200};
+constexpr size_t kPacerStack = size_t{64} << 10U;
 
 thread_local bool is_low = false;
 
@@ -91,34 +91,39 @@ void on_fatal_signal(int signal) {
 
 LowPriority::LowPriority(const char* name) {
   ::pthread_setname_np(::pthread_self(), name);
+  // Before, as its priority must be the higher one to be in time. Its stack counts towards the
+  // memory that the worker may have.
+  if (::pthread_getcpuclockid(::pthread_self(), &clock_) == 0) {
+    pthread_attr_t attributes;
+    ::pthread_attr_init(&attributes);
+    ::pthread_attr_setstacksize(&attributes, kPacerStack);
+    is_paced_ = ::pthread_create(&pacer_, &attributes, &pace, this) == 0;
+    ::pthread_attr_destroy(&attributes);
+  }
   // Of this thread alone, other than POSIX says.
   set_nice(0, std::min(::getpriority(PRIO_PROCESS, 0) + kNicer, 19));
   is_low = true;
-  clockid_t clock{};
-  if (::pthread_getcpuclockid(::pthread_self(), &clock) != 0) return;
-  try {
-    pacer_ = std::thread([this, clock] { pace(clock); });
-  } catch (const std::system_error&) {  // then without
-  }
 }
 
 LowPriority::~LowPriority() {
-  if (!pacer_.joinable()) return;
+  if (!is_paced_) return;
   {
     std::lock_guard lock(mutex_);
     is_over_ = true;
     changed_.notify_all();
   }
-  pacer_.join();
+  ::pthread_join(pacer_, nullptr);
 }
 
-void LowPriority::pace(clockid_t clock) {
+void* LowPriority::pace(void* self) {
+  LowPriority& it = *static_cast<LowPriority*>(self);
   ::pthread_setname_np(::pthread_self(), "pacer");
-  std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, kAskEvery, [this] { return is_over_; })) {
+  std::unique_lock lock(it.mutex_);
+  while (!it.changed_.wait_for(lock, kAskEvery, [&] { return it.is_over_; })) {
     timespec time{};
-    ::clock_gettime(clock, &time);
+    ::clock_gettime(it.clock_, &time);
   }
+  return nullptr;
 }
 
 void lower_all_if_low() {

@@ -1,10 +1,11 @@
 // For the worker's work that may cost its neighbours much.
 #pragma once
 
+#include <pthread.h>
+
 #include <condition_variable>
 #include <ctime>
 #include <mutex>
-#include <thread>
 
 namespace supernova::engine::worker {
 
@@ -20,12 +21,14 @@ class LowPriority {
   ~LowPriority();
 
  private:
-  void pace(clockid_t clock);
+  static void* pace(void* self);
 
   std::mutex mutex_;
   std::condition_variable changed_;
   bool is_over_ = false;
-  std::thread pacer_;
+  clockid_t clock_{};
+  bool is_paced_ = false;
+  pthread_t pacer_{};
 };
 
 // When a thread of low priority ends the process by a signal, all its threads become so: the last

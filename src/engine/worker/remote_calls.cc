@@ -158,7 +158,10 @@ base::Result<std::string> RemoteEngine::load(const std::string& digest, const Or
     if ((attempt.runs == 0 && attempt.loads == 1) || attempt.timed_out || alone) {
       quarantine_.record_load_crash(digest, end.cause, end.reason);
       const auto reason = quarantine_.model_reason(digest);
-      if (reason || attempt.timed_out || sink) {
+      // Where nothing had been run, another worker has no more memory for it.
+      const bool is_hopeless = attempt.careful && end.cause == EndCause::kOutOfMemory &&
+                               attempt.worker->board().tail.load() == 0;
+      if (reason || attempt.timed_out || is_hopeless || sink) {
         return absl::UnavailableError(
             base::str_cat("could not be opened: ", reason ? *reason : end.reason));
       }

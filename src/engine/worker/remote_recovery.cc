@@ -213,6 +213,10 @@ void RemoteEngine::judge_started(const RemoteRunPtr& run, const WorkerEnd& end, 
   if (run->is_abandoned()) return;
   if (run->overdue) return runs_.fail(run, SN_DEADLINE_EXCEEDED, lost_with(end));
   if (run->keeps_state || run->has_answered || run->cancelled) return try_again(run, end);
+  // Another worker has no more memory for it than this one had.
+  if (is_certain && run->careful && run->is_first && end.cause == EndCause::kOutOfMemory) {
+    return runs_.fail(run, SN_INTERNAL, lost_with(end));
+  }
   if (++run->crashes >= kMaxCrashes) {
     return runs_.fail(run, SN_INTERNAL,
                       base::str_cat("the run was tried twice, and each time ", end.reason));

@@ -112,6 +112,7 @@ base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, 
   in_flight_[run->id] = run;
   Board& board = worker.board();
   const uint32_t tail = board.tail.load(std::memory_order_relaxed);
+  run->is_first = tail == 0;
   board.ring[tail % Board::kRing] = {run->id, run->slot.segment, run->slot.offset};
   board.tail.store(tail + 1);
   if (board.looking.load() == 0) futex_wake(board.tail, 1);

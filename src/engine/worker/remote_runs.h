@@ -165,9 +165,10 @@ struct RemoteRun {
   bool delivering = false;  // a response before the final one
   bool overdue = false;
   bool cancelled = false;
-  bool careful = false;  // at low priority
-  int crashes = 0;       // of workers that may have been its doing
-  int losses = 0;        // of others
+  bool careful = false;   // at low priority
+  bool is_first = false;  // of all that its worker has been given
+  int crashes = 0;        // of workers that may have been its doing
+  int losses = 0;         // of others
 };
 
 }  // namespace supernova::engine::worker

@@ -340,17 +340,24 @@ TEST_F(WorkerEngine, OfSeveralLoadsTheOneThatCrashesIsBlamed) {
 
 #ifndef SUPERNOVA_SANITIZED
 TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryRunsAtLowPriority) {
-  open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.run_timeout_ms", "2000"}});
+  open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.run_timeout_ms", "500"}});
   const Opened good = load("values");
   const Opened it = load("values");
   const Answer fat = ask(*it.session, {kAllocate, 1}).get();
   EXPECT_FALSE(fat.ok());
   EXPECT_EQ(record()->ends(EndCause::kOutOfMemory), 2U);
+  // It is known then, and not tried twice in workers that have run nothing else.
+  const Answer as_fat = ask(*it.session, {kAllocate, 2}).get();
+  EXPECT_FALSE(as_fat.ok());
+  EXPECT_EQ(record()->ends(EndCause::kOutOfMemory), 3U);
+  expect_through(*good.session, {1});
+  EXPECT_FALSE(ask(*it.session, {kAllocate, 3}).get().ok());
+  EXPECT_EQ(record()->ends(EndCause::kOutOfMemory), 5U);
   auto hung = ask(*it.session, {kHang, 1});
   std::optional<int> nice;
   wait_for([&] { return (nice = niceness("careful-run")).value_or(0) != 0; });
   EXPECT_EQ(*nice, std::min(*niceness("run") + 15, 19));
-  EXPECT_TRUE(niceness("pacer"));
+  wait_for([&] { return niceness("pacer").has_value(); });
   hung.wait();
   expect_through(*it.session, {1});
   auto neighbour = ask(*good.session, {kHang, 2});
@@ -372,10 +379,12 @@ TEST_F(WorkerEngine, IsOfUsualPriorityWhoeverOpensIt) {
 }
 
 TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryIsTriedBeforeItIsOpened) {
-  open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.load_timeout_ms", "2000"}});
+  open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.load_timeout_ms", "500"}});
   const auto fat = try_load("load=allocate", "model");
   ASSERT_FALSE(fat.ok());
   EXPECT_THAT(std::string(fat.status().message()), HasSubstr("memory"));
+  // It is known then, and not tried twice.
+  EXPECT_FALSE(try_load("load=allocate", "model").ok());
   // It is the same model to whoever goes by the digest.
   auto hung = std::async(std::launch::async, [&] { return try_load("load=hang", "model"); });
   std::optional<int> nice;
@@ -384,6 +393,7 @@ TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryIsTriedBeforeItIsOpened) {
   const auto mended = try_load("hold_mib=40", "model");
   ASSERT_TRUE(mended.ok()) << mended.status();
   expect_through(*mended->session, {1});
+  EXPECT_EQ(record()->ends(EndCause::kOutOfMemory), 3U);
 }
 #endif
 
