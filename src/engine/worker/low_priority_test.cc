@@ -11,6 +11,8 @@
 #include <optional>
 #include <thread>
 
+#include "base/sanitized.h"
+
 namespace supernova::engine::worker {
 namespace {
 
@@ -69,7 +71,7 @@ TEST(LowPriority, IsOfAllThreadsWhenOneThatHasItEndsTheProcess) {
             0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !SUPERNOVA_SANITIZED
 int end_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
 
 TEST(LowPriority, LeavesTheSignalAsItWas) {

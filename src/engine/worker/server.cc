@@ -17,17 +17,14 @@
 #include <new>
 #include <thread>
 
+#include "base/sanitized.h"
 #include "engine/worker/low_priority.h"
 #include "engine/worker/run_loop.h"
 
 namespace supernova::engine::worker {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(_GLIBCXX_TSAN)
-constexpr bool kIsPlain = false;  // its shadow takes the whole address space, its handlers crashes
-#else
-constexpr bool kIsPlain = true;
-#endif
+constexpr bool kIsPlain = SUPERNOVA_SANITIZED == 0;
 
 void limit(decltype(RLIMIT_CORE) what, uint64_t most) {
   struct rlimit now {};

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/sanitized.h"
 #include "base/usual_priority.h"
 #include "engine/engine.h"
 #include "engine/worker/worker_status.h"
@@ -134,10 +135,6 @@ class WorkerEngine : public testing::Test {
   int models_ = 0;
 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(_GLIBCXX_TSAN)
-#define SUPERNOVA_SANITIZED  // the sanitizer catches the signal and exits
-#endif
-
 constexpr float kSegv = 1001;
 constexpr float kHang = 1004;
 constexpr float kAllocate = 1005;
@@ -195,7 +192,7 @@ TEST_F(WorkerEngine, ARequestThatCrashesIsAnsweredWithTheReason) {
   const Opened it = load("values");
   const Answer first = ask(*it.session, {kSegv, 3}).get();
   EXPECT_EQ(first.status().code(), absl::StatusCode::kInternal) << first.status();
-#ifndef SUPERNOVA_SANITIZED
+#if !SUPERNOVA_SANITIZED
   EXPECT_THAT(std::string(first.status().message()), HasSubstr("SIGSEGV"));
 #endif
   EXPECT_THAT(std::string(first.status().message()), HasSubstr("the worker of 'faulty' ended"));
@@ -338,7 +335,7 @@ TEST_F(WorkerEngine, OfSeveralLoadsTheOneThatCrashesIsBlamed) {
   expect_through(*opened->session, {1});
 }
 
-#ifndef SUPERNOVA_SANITIZED
+#if !SUPERNOVA_SANITIZED
 TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryRunsAtLowPriority) {
   open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.run_timeout_ms", "500"}});
   const Opened good = load("values");
