@@ -357,6 +357,7 @@ TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryRunsAtLowPriority) {
   wait_for([&] { return niceness("pacer").has_value(); });
   hung.wait();
   expect_through(*it.session, {1});
+  wait_for([&] { return !niceness("careful-run"); });
   auto neighbour = ask(*good.session, {kHang, 2});
   EXPECT_EQ(niceness("careful-run"), std::nullopt);
   neighbour.wait();

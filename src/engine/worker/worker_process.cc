@@ -286,6 +286,7 @@ void WorkerProcess::reap() {
   evidence.timed_out = !timed_out_.empty();
   evidence.out_of_memory =
       (WIFEXITED(status) && WEXITSTATUS(status) == kOutOfMemoryExit) ||
+      board().at_memory_limit.load() != 0 ||
       (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && count_oom_kills() > oom_kills_) ||
       (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
        last_words_.find("std::bad_alloc") != std::string::npos) ||
