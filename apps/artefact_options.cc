@@ -5,6 +5,7 @@
 #include "compile/worker_main.h"
 #include "engine/catalogue.h"
 #include "import/importer.h"
+#include "option_checks.h"
 
 namespace supernova::apps {
 
@@ -18,7 +19,7 @@ void ArtefactOptions::add_to(CLI::App& command) {
       .add_option("--cache-byte-size", cache_byte_size,
                   "Bytes (512MiB, 4GiB) it may take; what was used longest ago goes first; 0 = no "
                   "cache")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_size())
       ->capture_default_str();
   command
       .add_option("--import-timeout-secs", import_timeout_seconds,

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "engine/worker/worker_engine.h"
+#include "option_checks.h"
 
 namespace supernova::apps {
 
@@ -26,13 +27,15 @@ int finish(const base::Status& status) {
 
 void ModelOptions::add_to(CLI::App& command) {
   command.add_option("--engine", engine, "Engine that runs the model (default: the best here)")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->check(not_empty());
   command
       .add_option(
           "--device", device,
           "Device to run on: an id of 'supernova devices', 'gpu', or 'auto' for the best one "
           "that runs all of the model (default: the CPU)")
-      ->type_name("ID");
+      ->type_name("ID")
+      ->check(not_empty());
   command
       .add_option("--engine-library", engine_libraries,
                   "Shared library of an out-of-tree engine; may be repeated (two versions of one "
@@ -65,14 +68,25 @@ base::Result<model::LoadOptions> ModelOptions::load_options() const {
 
 base::Status House::open(const ModelOptions& options, bool keep_going) {
   SN_ASSIGN(engine::WorkerRules rules, options.workers.rules());
+  const auto isolation = rules.isolation;
   artefacts.configure(options.artefacts.provider_options(options.engine_libraries));
   import::register_importers(importers);
   engines.use_workers(&engine::worker::worker_engine_entry, std::move(rules));
   engine::register_builtin_engines(engines);
+  bool all_opened = true;
   for (const std::string& library : options.engine_libraries) {
     const base::Status added = engines.add_library(library, {});
-    if (!added.ok() && !(keep_going && !absl::IsAlreadyExists(added))) return added;
+    const bool is_usage = absl::IsAlreadyExists(added) || absl::IsInvalidArgument(added);
+    if (!added.ok() && (!keep_going || is_usage)) return added;
     if (!added.ok()) SN_LOG(Error, "{}", base::message(added));
+    all_opened &= added.ok();
+  }
+  for (const auto& [engine, where] : isolation) {
+    if (engine.empty() || engines.has(engine)) continue;
+    const base::Status unknown = base::annotate(engines.unknown(engine), "--engine-isolation");
+    // A library that does not open can't say what it is called.
+    if (all_opened) return unknown;
+    SN_LOG(Warning, "{}", base::message(unknown));
   }
   return {};
 }

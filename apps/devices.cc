@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "engine/ask_engines.h"
+#include "engine/worker/worker_engine.h"
 
 namespace supernova::apps {
 namespace {
@@ -13,10 +14,11 @@ using device::DeviceState;
 
 constexpr size_t kLabelWidth = 21;
 constexpr size_t kLineWidth = 100;
+constexpr char kThisMachine[] = "/";
 
 struct DevicesOptions {
   bool json = false;
-  std::string sysroot = "/";
+  std::string sysroot = kThisMachine;
   double timeout_seconds = 5;
   std::vector<std::string> engine_libraries;
 };
@@ -62,7 +64,20 @@ std::string hardware_ids(const Device& device) {
   return text;
 }
 
-void print_device(const std::vector<Device>& all, const Device& device, bool recorded) {
+// Nodes that are missing, or not in this container, are marked.
+std::string node_names(const Device& device, const std::string& sysroot) {
+  std::vector<std::string> names;
+  for (const std::string& node : device.nodes) {
+    std::error_code error;
+    const bool is_there = std::filesystem::exists(base::str_cat(sysroot, node), error);
+    names.push_back(is_there ? node : node + " (missing)");
+  }
+  return base::str_join(names, " ");
+}
+
+void print_device(const std::vector<Device>& all, const Device& device,
+                  const std::string& sysroot) {
+  const bool recorded = sysroot != kThisMachine;
   std::printf("%s  %s%s\n", device.id.c_str(),
               device.model.empty() ? device.kind.c_str() : device.model.c_str(),
               device::is_emulated(device) ? " (emulated on the CPU)" : "");
@@ -82,7 +97,7 @@ void print_device(const std::vector<Device>& all, const Device& device, bool rec
     const std::string_view space = device.driver_version.empty() ? "" : " ";
     print_line("driver", base::str_cat(device.driver, space, device.driver_version));
   }
-  print_line("nodes", base::str_join(device.nodes, " "));
+  print_line("nodes", node_names(device, sysroot));
   if (device.cores > 0) {
     print_line("cores", base::str_cat(device.cores_usable, " of ", device.cores,
                                       " usable (affinity, cgroup)"));
@@ -99,8 +114,8 @@ void print_device(const std::vector<Device>& all, const Device& device, bool rec
              base::str_join(device.features, " "));
 }
 
-void print_text(const std::vector<Device>& devices, bool recorded) {
-  for (const Device& device : devices) print_device(devices, device, recorded);
+void print_text(const std::vector<Device>& devices, const std::string& sysroot) {
+  for (const Device& device : devices) print_device(devices, device, sysroot);
   if (devices.empty()) std::printf("no device found\n");
 }
 
@@ -112,13 +127,13 @@ base::Status devices(const DevicesOptions& options) {
   device::DiscoverOptions discover;
   discover.time_limit =
       std::chrono::milliseconds(static_cast<int64_t>(options.timeout_seconds * 1000));
-  const bool recorded = options.sysroot != "/";
   std::vector<Device> found;
-  if (recorded) {
+  if (options.sysroot != kThisMachine) {
     // What engines this machine has says nothing of another.
     found = device::discover(options.sysroot, discover);
   } else {
     engine::Catalogue engines;
+    engines.use_workers(&engine::worker::worker_engine_entry, {});  // libraries may crash
     engine::register_builtin_engines(engines);
     for (const std::string& library : options.engine_libraries) {
       SN_TRY(engines.add_library(library, {}));
@@ -128,7 +143,7 @@ base::Status devices(const DevicesOptions& options) {
   if (options.json) {
     std::printf("%s\n", device::devices_json(found).c_str());
   } else {
-    print_text(found, recorded);
+    print_text(found, options.sysroot);
   }
   return {};
 }
@@ -158,7 +173,7 @@ void add_devices(CLI::App& app, int& exit_code) {
   command
       ->add_option("--engine-library", options->engine_libraries,
                    "Shared library of an out-of-tree engine; may be repeated")
-      ->type_name("FILE")
+      ->type_name("[NAME=]FILE")
       ->expected(1)
       ->take_all();
   command->callback([options, &exit_code] { exit_code = finish(devices(*options)); });

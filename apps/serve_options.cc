@@ -1,6 +1,7 @@
 #include "serve_options.h"
 
 #include "base/log.h"
+#include "option_checks.h"
 
 namespace supernova::apps {
 namespace {
@@ -38,7 +39,7 @@ void add_repository_options(CLI::App& command, ServeOptions& options) {
       .add_option("--model-memory-budget", options.memory_budget,
                   "Bytes (512MiB, 4GiB) that models may take; a new version that does not fit "
                   "beside the old one is loaded after that is gone; 0 = no limit")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_size())
       ->capture_default_str();
   command
       .add_option("--max-queue-size", options.max_queue_size,
@@ -49,7 +50,7 @@ void add_repository_options(CLI::App& command, ServeOptions& options) {
       .add_option(
           "--response-cache-byte-size", options.response_cache_bytes,
           "Bytes (64MiB) of answers kept for models whose configuration enables it; 0 = none")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_size())
       ->capture_default_str();
   command
       .add_option("--exit-timeout-secs", options.exit_timeout_seconds,
@@ -64,10 +65,13 @@ void add_listener_options(CLI::App& command, ServeOptions& options) {
   command.add_option("--host,--http-address", options.host, "Address to listen on, with all ports")
       ->capture_default_str();
   command.add_option("--http-port", options.http.port, "HTTP port; 0 picks one")
+      ->check(port())
       ->capture_default_str();
   command.add_option("--grpc-port", options.grpc.port, "gRPC port; 0 picks one")
+      ->check(port())
       ->capture_default_str();
   command.add_option("--metrics-port", options.metrics_port, "Metrics port; 0 picks one")
+      ->check(port())
       ->capture_default_str();
   command.add_flag("--allow-metrics,!--no-metrics", options.allow_metrics,
                    "Whether there is a metrics port (default: true)");
@@ -82,12 +86,12 @@ void add_listener_options(CLI::App& command, ServeOptions& options) {
   command
       .add_option("--http-max-input-size", options.http.max_body_bytes,
                   "Bytes (64MiB, 2GiB) of one request's body, decompressed")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_size())
       ->capture_default_str();
   command
       .add_option("--http-max-body-memory", options.http.max_body_memory,
                   "Bytes of the bodies of all requests at a time; beyond them 503")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_size())
       ->capture_default_str();
   command
       .add_option("--http-header-forward-pattern", options.http_forward,
@@ -114,7 +118,7 @@ void add_grpc_options(CLI::App& command, ServeOptions& options) {
   command
       .add_option("--grpc-max-request-memory", options.grpc.max_request_memory,
                   "Bytes of all gRPC requests at a time; 0 = a quarter of the machine's memory")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_size())
       ->capture_default_str();
   command
       .add_option("--grpc-keepalive-time", options.grpc_keepalive_ms,

@@ -1,6 +1,7 @@
 #include "worker_options.h"
 
 #include "engine/option_names.h"
+#include "option_checks.h"
 
 namespace supernova::apps {
 
@@ -17,7 +18,7 @@ void WorkerOptions::add_to(CLI::App& command) {
   command
       .add_option("--worker-memory-byte-size", memory_bytes,
                   "Bytes (512MiB, 4GiB) that the worker of an engine may take; 0 = no limit")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_size())
       ->capture_default_str();
   command
       .add_option("--worker-run-timeout-ms", run_timeout_ms,

@@ -73,10 +73,16 @@ base::Result<Isolation> parse_isolation(std::string_view text) {
 EngineLibrary::EngineLibrary(std::string_view text) : path(text) {
   const size_t equals = text.find('=');
   // A path may hold '=' as well; a name holds no '/'.
-  if (equals == std::string_view::npos || equals == 0) return;
-  if (text.substr(0, equals).find('/') != std::string_view::npos) return;
-  name = text.substr(0, equals);
-  path = text.substr(equals + 1);
+  const bool has_name = equals != std::string_view::npos && equals != 0 &&
+                        text.substr(0, equals).find('/') == std::string_view::npos;
+  if (has_name) {
+    name = text.substr(0, equals);
+    path = text.substr(equals + 1);
+  }
+  std::error_code error;
+  if (path.find('/') == std::string::npos && std::filesystem::exists(path, error)) {
+    path.insert(0, "./");
+  }
 }
 
 void Catalogue::use_workers(sn_engine_entry_fn worker_engine, WorkerRules rules) {
@@ -95,6 +101,10 @@ void Catalogue::add_builtin(std::string name, sn_engine_entry_fn entry,
 
 base::Status Catalogue::add_library(std::string_view library, const Options& options) {
   EngineLibrary given(library);
+  if (given.path.empty()) {
+    return absl::InvalidArgumentError(
+        base::str_cat("engine library '", library, "' names no file; give it as [NAME=]FILE"));
+  }
   auto added = std::make_shared<Entry>();
   added->name = given.name;
   added->library = given.path;

@@ -35,7 +35,8 @@ struct WorkerRules {
   Options options;  // worker.*, where the model does not say (worker/worker_engine.h)
 };
 
-// "[NAME=]PATH" of an engine's library.
+// "[NAME=]PATH" of an engine's library. A PATH without a folder means the file here where there is
+// one, else the one that the system's loader finds.
 struct EngineLibrary {
   explicit EngineLibrary(std::string_view text);
   std::string name;  // "" = as it calls itself
@@ -56,7 +57,8 @@ class Catalogue {
                    std::vector<std::string> formats = {});
   // Adds an out-of-tree engine, "[NAME=]PATH", and opens it at once where it will run; two versions
   // of one library need names. Refuses a name that is taken. One that can't be opened is added
-  // nevertheless, under its name or its file's, and tried again when it is asked for.
+  // nevertheless, under its name or its file's, and tried again when it is asked for. One without a
+  // path is INVALID_ARGUMENT.
   base::Status add_library(std::string_view library, const Options& options);
 
   // The engine of that name as a model with these options is to use it on that device: its option
@@ -79,12 +81,14 @@ class Catalogue {
   // needed. A failure shows when it is.
   void open_early(std::string_view name, const std::set<std::string>& formats);
   std::vector<std::string> names() const;
+  bool has(std::string_view name) const { return entry_of(name) != nullptr; }
+  // NOT_FOUND, with the names there are.
+  base::Status unknown(std::string_view name) const;
 
  private:
   struct Entry;
   struct Place;
   Entry* entry_of(std::string_view name) const;
-  base::Status unknown(std::string_view name) const;
   enum class Purpose { kQuestions, kModels };
   base::Result<Isolation> isolation_of(const Entry& entry, const sn_device& device,
                                        const Options& options, Purpose purpose) const;

@@ -4,8 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <tuple>
 
 #include "engine/option_names.h"
@@ -260,6 +263,15 @@ TEST_F(CatalogueTest, VersionsOfALibraryLiveSideBySide) {
   EXPECT_EQ((*second)->name(), "v2");
 }
 
+TEST_F(CatalogueTest, AFileThatIsHereIsMeantBeforeTheLoadersFolders) {
+  const std::string here = base::str_cat("vendor-", ::getpid(), ".so");
+  std::ofstream(here) << "no library";
+  EXPECT_EQ(EngineLibrary(here).path, "./" + here);
+  EXPECT_EQ(EngineLibrary("v=" + here).path, "./" + here);
+  std::filesystem::remove(here);
+  EXPECT_EQ(EngineLibrary(here).path, here);
+}
+
 TEST_F(CatalogueTest, ALibraryThatCrashesIsTriedAgainWhenItIsAskedFor) {
   use_workers();
   crashes = true;
@@ -331,6 +343,11 @@ TEST_F(CatalogueTest, MistakesAreNamed) {
               HasSubstr("there is: runtime"));
   EXPECT_EQ(catalogue_.use("runtime", kCpu, {{kIsolation, "jail"}}).status().code(),
             absl::StatusCode::kInvalidArgument);
+  for (const char* nothing : {"", "vendor="}) {
+    EXPECT_EQ(catalogue_.add_library(nothing, {}).code(), absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_TRUE(catalogue_.has("runtime"));
+  EXPECT_FALSE(catalogue_.has("none"));
 }
 
 }  // namespace

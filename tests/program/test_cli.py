@@ -62,6 +62,13 @@ class Usage(Folder):
                                 (["serve", "--http-port", "abc"], "abc"),
                                 (["serve", "--http-port", "70000"], "70000"),
                                 (["serve", "--no-such-flag"], "--no-such-flag"),
+                                (["serve", "--http-port", "-1"], "0 to 65535"),
+                                (["infer", "x", "--device", ""], "--device"),
+                                (["infer", "x", "--engine="], "--engine"),
+                                (["serve", "--worker-memory-byte-size", "-1"], "512MiB"),
+                                (["serve", "--model-memory-budget", "9" * 23], "512MiB"),
+                                (["serve", "--cache-byte-size", "MiB"], "512MiB"),
+                                (["serve", "--cache-byte-size", "1XB"], "xb"),
                                 (["infer", "x", "--repeat", "0"], "repeat")):
             self.assert_error(supernova(*arguments), text, code=2)
 

@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 import onnx_writer
+import workers
 from server import BINARY, Server
 
 TREES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "trees")
@@ -64,6 +65,7 @@ class RecordedTrees(unittest.TestCase):
         self.assertEqual((gpu["vendor_id"], gpu["product_id"]), ("10de", "20b5"))
         self.assertEqual((gpu["driver"], gpu["driver_version"]), ("nvidia", "535.129.03"))
         self.assertEqual((gpu["state"], gpu["engine"], gpu["missing"]), ("usable", "onnxruntime", None))
+        self.assertIn("older than 580, which CUDA 13 needs", gpu["health"])
         self.assertEqual(gpu["numa_node"], 1)
         self.assertEqual(gpu["nodes"], ["/dev/nvidia1", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/dri/renderD129"])
         self.assertEqual(found["cpu"]["numa_nodes"], 2)
@@ -73,6 +75,7 @@ class RecordedTrees(unittest.TestCase):
 
     def test_a_jetson(self):
         gpu = self.devices("jetson.tree")["nvidia:0"]
+        self.assertIn("/dev/nvmap (missing) /dev/nvgpu/igpu0/ctrl /dev/nvhost", run("--sysroot", self.root).stdout)
         self.assertEqual(gpu["model"], "NVIDIA Jetson AGX Orin Developer Kit")
         self.assertEqual(gpu["features"], ["dla0", "dla1", "tegra234"])
         self.assertEqual(gpu["state"], "unusable")
@@ -108,6 +111,21 @@ class RecordedTrees(unittest.TestCase):
 
 
 class ThisMachine(unittest.TestCase):
+    def test_libraries_of_engines_that_are_none_or_crash(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "text.so"), "w", encoding="utf-8") as file:
+                file.write("no library")
+            crashes = workers.engine("faulty_constructor")
+            for library, says in (("text.so", "file too short"), ("v=text.so", "file too short"),
+                                  ("v=", "names no file"), ("", "names no file"),
+                                  ("nowhere.so", "No such file"), (crashes, "SIGABRT")):
+                if library == crashes and not os.path.exists(crashes):
+                    continue
+                result = subprocess.run([BINARY, "devices", "--engine-library", library], cwd=folder,
+                                        capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertIn(says, result.stderr)
+
     def test_the_server_tells_what_the_command_tells(self):
         with tempfile.TemporaryDirectory() as folder:
             model = os.path.join(folder, "sums.onnx")

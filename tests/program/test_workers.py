@@ -133,6 +133,11 @@ class Isolation(WorkerCase):
                               text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("--engine-isolation: isolation 'jail' is not known", done.stderr)
+        done = subprocess.run([*command, "--engine-isolation", "onnxruntim=worker"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--engine-isolation: no engine 'onnxruntim' here; there is: onnxruntime",
+                      done.stderr)
 
 
 class Libraries(WorkerCase):

@@ -78,6 +78,19 @@ void merge(const Record& gpu, Device& device) {
   if (!device.health.empty()) device.state = DeviceState::kUnhealthy;
 }
 
+// What speaks against a driver that works; "" = nothing. Not what is missing: a runtime of the
+// user's own may be for an older CUDA, and NVIDIA's package cuda-compat helps some GPUs.
+std::string judge_driver(std::string_view version) {
+  constexpr int kForCuda13 = 580;
+  int major = 0;
+  if (!base::parse_whole(version.substr(0, version.find('.')), major) || major >= kForCuda13) {
+    return "";
+  }
+  return base::str_cat(
+      "its driver, ", version, ", is older than ", kForCuda13,
+      ", which CUDA 13 needs (that is what 'make engines-gpu' brings): upgrade it");
+}
+
 // The nodes that CUDA opens.
 std::vector<std::string> compute_nodes(const std::string& minor) {
   std::vector<std::string> nodes{"/dev/nvidiactl", "/dev/nvidia-uvm"};
@@ -109,6 +122,9 @@ void diagnose(const System& system, const LibraryAnswer& answer, const std::stri
                                   "; see the kernel's log for Xid errors");
   }
   diagnosis.settle(device);
+  if (device.state == DeviceState::kUsable && device.health.empty()) {
+    device.health = judge_driver(device.driver_version);
+  }
 }
 
 // A GPU that only NVML tells of: WSL, and containers that hide the PCI bus.

@@ -78,6 +78,16 @@ TEST_F(NvidiaProbeTest, TheLibrarySaysMore) {
   EXPECT_THAT(devices[1].health, HasSubstr("uncorrectable memory errors since the start: 3"));
 }
 
+TEST_F(NvidiaProbeTest, ADriverTooOldForTheRuntimeIsNoted) {
+  add_server();
+  EXPECT_EQ(seen().at(0).state, DeviceState::kUsable);
+  EXPECT_THAT(seen().at(0).health, HasSubstr("535.129.03, is older than 580, which CUDA 13 needs"));
+  tree_.write("proc/driver/nvidia/version",
+              "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 07:01:53\n");
+  EXPECT_EQ(seen().at(0).driver_version, "580.65.06");
+  EXPECT_EQ(seen().at(0).health, "");
+}
+
 TEST_F(NvidiaProbeTest, ALibraryThatHangsIsReported) {
   add_server();
   for (const Device& device : seen([] {

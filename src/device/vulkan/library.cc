@@ -1,7 +1,9 @@
 // The few functions and structures of the Vulkan 1.1 specification that name physical devices.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 #include "base/text.h"
@@ -109,8 +111,15 @@ struct ExtensionProperties {
   uint32_t version;
 };
 
+struct Features {
+  uint32_t before[33];
+  uint32_t dynamic_indexing[4];  // of uniform buffers, sampled images, storage buffers and images
+  uint32_t after[64];            // 18, and room for more
+};
+
 struct Functions {
   int (*devices)(Instance, uint32_t*, PhysicalDevice*);
+  void (*features)(PhysicalDevice, Features*);
   void (*properties)(PhysicalDevice, Properties*);
   void (*properties2)(PhysicalDevice, Properties2*);
   void (*memory)(PhysicalDevice, MemoryProperties*);
@@ -200,6 +209,14 @@ Record ask_device(const Functions& vk, PhysicalDevice device) {
     }
     record["memory"] = base::str_cat(bytes);
   }
+  if (vk.features != nullptr) {
+    Features features{};
+    vk.features(device, &features);
+    const auto& has = features.dynamic_indexing;
+    if (std::find(std::begin(has), std::end(has), 0U) != std::end(has)) {
+      record["no_dynamic_indexing"] = "1";
+    }
+  }
   if (vk.properties2 != nullptr && properties.api_version >= kVersion11) {
     ask_more(vk, device, record);
   }
@@ -229,6 +246,7 @@ LibraryAnswer ask_loader() {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(find(instance, name));
   };
   load("vkEnumeratePhysicalDevices", vk.devices);
+  load("vkGetPhysicalDeviceFeatures", vk.features);
   load("vkGetPhysicalDeviceProperties", vk.properties);
   load("vkGetPhysicalDeviceProperties2", vk.properties2);
   load("vkGetPhysicalDeviceMemoryProperties", vk.memory);

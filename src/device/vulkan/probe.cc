@@ -81,6 +81,14 @@ Device from_record(const Record& record) {
   device.features.push_back("vulkan-" + text_in(record, "version"));
   const std::string_view type = type_name(number_in(record, "type"));
   if (!type.empty()) device.features.emplace_back(type);
+  if (record.contains("no_dynamic_indexing")) {
+    device.state = DeviceState::kUnusable;
+    device.missing = base::str_cat(
+        "its driver", device.driver_version.empty() ? "" : " (" + device.driver_version + ")",
+        " can't index arrays dynamically in shaders (shader*ArrayDynamicIndexing), which WebGPU "
+        "needs: install the GPU vendor's current one, or Mesa 25 or later (Debian 12: "
+        "mesa-vulkan-drivers from bookworm-backports)");
+  }
   return device;
 }
 

@@ -62,6 +62,22 @@ TEST_F(VulkanProbeTest, DevicesAreWhatTheLoaderSays) {
   EXPECT_EQ(devices[1].engine, "onnxruntime");
 }
 
+TEST_F(VulkanProbeTest, ADriverThatWebGpuRefusesSaysSoBeforehand) {
+  const auto devices = seen([] {
+    return LibraryAnswer{Outcome::kAnswered,
+                         "",
+                         {{{"name", "llvmpipe"},
+                           {"type", "4"},
+                           {"driver_info", "Mesa 22.3.6"},
+                           {"no_dynamic_indexing", "1"}}}};
+  });
+  ASSERT_EQ(devices.size(), 1U);
+  EXPECT_EQ(devices[0].state, DeviceState::kUnusable);
+  EXPECT_EQ(devices[0].engine, "onnxruntime");
+  EXPECT_THAT(devices[0].missing, HasSubstr("its driver (Mesa 22.3.6) can't index arrays"));
+  EXPECT_THAT(devices[0].missing, HasSubstr("Mesa 25 or later"));
+}
+
 TEST_F(VulkanProbeTest, ARecordedTreeNamesItsDriversOnly) {
   const auto devices = seen();
   ASSERT_EQ(devices.size(), 1U);

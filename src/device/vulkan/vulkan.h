@@ -14,7 +14,8 @@ std::vector<std::string> installed_drivers(const std::string& root);
 
 // Asks the Vulkan loader (libvulkan.so.1): a record for each physical device with "name", "type"
 // (VkPhysicalDeviceType), "vendor", "device", "version", "driver", "driver_info", "uuid", "slot"
-// and "memory", as far as its driver says them.
+// and "memory", as far as its driver says them, and "no_dynamic_indexing" where it lacks a part of
+// shader*ArrayDynamicIndexing.
 LibraryAnswer ask_loader();
 
 }  // namespace supernova::device::vulkan
