@@ -623,13 +623,16 @@ def pads(c):
             n = c.size(2, 5)
             edges[i][1] = (-(n + edges[i][0])) % block[i]
             hw.append(n)
-        x = c.x(dtype, [c.size(1, 2), *hw, c.size(1, 3)], q)
+        shape = [c.size(1, 2), *hw, c.size(1, 3)]
         o = options("SpaceToBatchND")
     else:
         edges = [[min(e, 1) for e in pair] for pair in edges]
-        x = c.x(dtype, [c.size(1, 2) * block[0] * block[1], c.size(3, 4), c.size(3, 4), c.size(1, 3)], q)
+        shape = [c.size(1, 2) * block[0] * block[1], c.size(3, 4), c.size(3, 4), c.size(1, 3)]
         o = options("BatchToSpaceND")
-    return c.g.finish(c.g.op(kind, [x, c.ints(block), c.ints(edges)], [y], o, version=2))
+    open_sizes = [-1 if c.chance(0.5) else n for n in shape] if c.chance(0.5) else None
+    x = c.g.input(c.array(dtype, shape), q, open_sizes)
+    numbers = [c.g.input(np.asarray(n, np.int32)) if c.chance(0.25) else c.ints(n) for n in (block, edges)]
+    return c.g.finish(c.g.op(kind, [x, *numbers], [y], o, version=2))
 
 
 def reduce(c):
