@@ -778,6 +778,8 @@ def rnn(c):
     major = bool(c.size(0, 1))
     if kind == "BIDI" and not major:
         b = 1  # the runtime reads the second item's state from the wrong place
+    if kind == "BIDI_RNN" and hybrid_weights:
+        major = False  # the runtime goes through the sequence as many times as it has steps
     xs = [t, b, i] if major else [b, t, i]
     if kind == "RNN":
         o = options("RNN", fusedActivationFunction=c.pick(0, 1, 4))
@@ -837,6 +839,14 @@ def rnn(c):
                 projClip=pclip, timeMajor=major)
     return c.g.finish(c.g.op("UNIDIRECTIONAL_SEQUENCE_LSTM", [c.x("float32", xs)] + ins,
                              [c.y("float32")], o))
+
+
+def stream(c):
+    """A recurrent layer that hears several requests."""
+    graph = rnn(c)
+    graph.later = [[c.array(str(feed.dtype), feed.shape) for feed in graph.feeds]
+                   for _ in range(c.size(1, 2))]
+    return graph
 
 
 def control(c):
@@ -986,4 +996,4 @@ def chain(c):
 FAMILIES = [conv_2d, conv_2d, depthwise, transpose_conv, conv_3d, hybrid, pool, fully_connected,
             fully_connected, batch_matmul, binary, binary, binary, unary, activation, activation,
             compare, logic, reshape, join, slices, slices, gather, gather, pads, pads, reduce, reduce,
-            resize, convert, make, rnn, rnn, control, spectrum, detection, chain, chain]
+            resize, convert, make, rnn, rnn, stream, control, spectrum, detection, chain, chain]
