@@ -623,13 +623,16 @@ def pads(c):
             n = c.size(2, 5)
             edges[i][1] = (-(n + edges[i][0])) % block[i]
             hw.append(n)
-        x = c.x(dtype, [c.size(1, 2), *hw, c.size(1, 3)], q)
+        shape = [c.size(1, 2), *hw, c.size(1, 3)]
         o = options("SpaceToBatchND")
     else:
         edges = [[min(e, 1) for e in pair] for pair in edges]
-        x = c.x(dtype, [c.size(1, 2) * block[0] * block[1], c.size(3, 4), c.size(3, 4), c.size(1, 3)], q)
+        shape = [c.size(1, 2) * block[0] * block[1], c.size(3, 4), c.size(3, 4), c.size(1, 3)]
         o = options("BatchToSpaceND")
-    return c.g.finish(c.g.op(kind, [x, c.ints(block), c.ints(edges)], [y], o, version=2))
+    open_sizes = [-1 if c.chance(0.5) else n for n in shape] if c.chance(0.5) else None
+    x = c.g.input(c.array(dtype, shape), q, open_sizes)
+    numbers = [c.g.input(np.asarray(n, np.int32)) if c.chance(0.25) else c.ints(n) for n in (block, edges)]
+    return c.g.finish(c.g.op(kind, [x, *numbers], [y], o, version=2))
 
 
 def reduce(c):
@@ -775,6 +778,8 @@ def rnn(c):
     major = bool(c.size(0, 1))
     if kind == "BIDI" and not major:
         b = 1  # the runtime reads the second item's state from the wrong place
+    if kind == "BIDI_RNN" and hybrid_weights:
+        major = False  # the runtime goes through the sequence as many times as it has steps
     xs = [t, b, i] if major else [b, t, i]
     if kind == "RNN":
         o = options("RNN", fusedActivationFunction=c.pick(0, 1, 4))
@@ -834,6 +839,14 @@ def rnn(c):
                 projClip=pclip, timeMajor=major)
     return c.g.finish(c.g.op("UNIDIRECTIONAL_SEQUENCE_LSTM", [c.x("float32", xs)] + ins,
                              [c.y("float32")], o))
+
+
+def stream(c):
+    """A recurrent layer that hears several requests."""
+    graph = rnn(c)
+    graph.later = [[c.array(str(feed.dtype), feed.shape) for feed in graph.feeds]
+                   for _ in range(c.size(1, 2))]
+    return graph
 
 
 def control(c):
@@ -983,4 +996,4 @@ def chain(c):
 FAMILIES = [conv_2d, conv_2d, depthwise, transpose_conv, conv_3d, hybrid, pool, fully_connected,
             fully_connected, batch_matmul, binary, binary, binary, unary, activation, activation,
             compare, logic, reshape, join, slices, slices, gather, gather, pads, pads, reduce, reduce,
-            resize, convert, make, rnn, rnn, control, spectrum, detection, chain, chain]
+            resize, convert, make, rnn, rnn, stream, control, spectrum, detection, chain, chain]

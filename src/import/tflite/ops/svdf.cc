@@ -31,6 +31,7 @@ void svdf(Context& c) {
     kept = c.b.slice(kept, {1}, {memory}, {2});
     fresh = c.b.concat({kept, fresh}, 2);
   }
+  c.set_state(4, c.b.reshape(fresh, c.stored(4)->dims()));
   Value* y = c.b.reduce("ReduceSum", c.b.mul(fresh, c.weights(2, {0, 1}, 0)), {2}, false);
   if (rank > 1) {
     const Dims& dims = y->dims();
