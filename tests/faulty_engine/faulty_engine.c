@@ -2,8 +2,10 @@
  * OUTPUT0, unless the model's file, whitespace-separated words, says otherwise:
  *   load=FAULT   a fault in model_open      open=FAULT   in instance_open     run=FAULT   in run
  *   values       the first element of INPUT0 chooses the fault of that run (see kFaults)
- *   once=PATH    a fault happens only while PATH is absent, which it then makes
+ *   once=PATH    a fault happens only while PATH is absent, which it then makes, with its process's
+ *                number in it
  *   while=PATH   a fault happens only while PATH is there
+ *   meet=N       "meet" waits until so many are in it
  *   slow_ms=N    how slow "slow" is         most_mib=N   where "allocate" gives up and aborts
  *   hold_mib=N   memory that the model takes as long as it is open
  * Once a fault has "lost" the device, nothing is opened or run any more in that process; "fade"
@@ -47,13 +49,14 @@ typedef enum {
   kLost,
   kFade,
   kSink,
+  kMeet,
   kFaultCount
 } fault_kind;
 
 /* With "values", 1000 + index as the first element chooses. */
-static const char* const kFaults[kFaultCount] = {"none",  "segv",     "abort", "exit",
-                                                 "hang",  "allocate", "slow",  "corrupt",
-                                                 "error", "lost",     "fade",  "sink"};
+static const char* const kFaults[kFaultCount] = {"none",     "segv", "abort",   "exit",  "hang",
+                                                 "allocate", "slow", "corrupt", "error", "lost",
+                                                 "fade",     "sink", "meet"};
 
 struct sn_engine {
   int placeholder;
@@ -63,6 +66,7 @@ struct sn_model {
   fault_kind open;
   fault_kind run;
   int values;
+  long meet;
   long slow_ms;
   long most_mib;
   long hold_mib;
@@ -76,6 +80,7 @@ struct sn_instance {
 
 static atomic_int device_is_lost;
 static atomic_int device_fades;
+static atomic_int have_met;
 
 static const char* const kFormats[] = {"*"};
 static const sn_engine_info kEngine = {.size = sizeof(sn_engine_info),
@@ -135,6 +140,7 @@ static int is_due(const struct sn_model* model) {
   if (model->once[0] == '\0') return 1;
   const int file = open(model->once, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
   if (file < 0) return 0;
+  dprintf(file, "%d", (int)getpid());
   close(file);
   return 1;
 }
@@ -159,6 +165,10 @@ static int32_t commit(const struct sn_model* model, fault_kind fault, sn_error* 
       for (;;) pause();
     case kAllocate:
       allocate(model->most_mib);
+      break;
+    case kMeet:
+      ++have_met;
+      while (have_met < model->meet) sleep_ms(1);
       break;
     case kSlow:
       sleep_ms(model->slow_ms);
@@ -200,6 +210,7 @@ static void read_word(struct sn_model* model, const char* word) {
   if (strncmp(word, "open=", 5) == 0) model->open = fault_of(word + 5);
   if (strncmp(word, "run=", 4) == 0) model->run = fault_of(word + 4);
   if (strcmp(word, "values") == 0) model->values = 1;
+  if (strncmp(word, "meet=", 5) == 0) model->meet = atol(word + 5);
   if (strncmp(word, "slow_ms=", 8) == 0) model->slow_ms = atol(word + 8);
   if (strncmp(word, "most_mib=", 9) == 0) model->most_mib = atol(word + 9);
   if (strncmp(word, "hold_mib=", 9) == 0) model->hold_mib = atol(word + 9);

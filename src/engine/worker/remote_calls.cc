@@ -11,9 +11,7 @@ namespace {
 // How often a question or a load is asked again when its worker was killed.
 constexpr int kMaxTries = 10;
 // How often a load is asked again since it found the device lost.
-constexpr int kMaxLosses = 1;
-// Loads in a worker at the same time.
-constexpr int kMaxLoads = 8;
+constexpr int kMaxLostDevices = 1;
 // Runs wait for a worker for so long before their model is said not to be ready.
 constexpr std::chrono::milliseconds kShortOutage{1000};
 // For the end of runs that were to end long ago, when their instance is closed.
@@ -157,7 +155,7 @@ base::Result<std::string> RemoteEngine::load(const std::string& digest, const Or
     end_load(alone);
     // Its device was lost before. Where the next worker can't open it either, it may be the model.
     if (!attempt.died && absl::IsUnavailable(attempt.reply.status()) && !sink &&
-        attempt.worker != nullptr && losses++ < kMaxLosses) {
+        attempt.worker != nullptr && losses++ < kMaxLostDevices) {
       attempt.worker->kill_as_lost(base::message(attempt.reply.status()));
       attempt.worker->wait_for_end();
       continue;

@@ -43,7 +43,7 @@ struct RemoteModel {
   std::mutex mutex;  // of `broken`
   std::atomic<bool> is_broken{false};
   std::atomic<bool> is_suspect{false};  // the quarantine may know it
-  // How many workers in a row have ended over its reopening. The keeper's.
+  // How many workers in a row have ended while it was being opened again. The keeper's.
   int ends_at_reopening = 0;
 };
 
