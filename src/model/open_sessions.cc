@@ -172,6 +172,8 @@ base::Status SessionOpener::open_place(OpenSessions& opened, size_t place) const
   SN_TRY(open_session(opened, place));
   InstanceReport& instance = opened.report.instances[place];
   auto info = opened.sessions.back().session->info();
+  // Its worker's device was lost; the next worker says what it is there.
+  if (absl::IsUnavailable(info.status())) info = opened.sessions.back().session->info();
   if (!info.ok()) {
     SN_LOG(Warning, "model '{}': engine '{}' does not say what it uses: {}", opened.owner,
            opened.report.engine, base::message(info.status()));

@@ -377,6 +377,46 @@ class Outages(WorkerCase):
 
 
 @workers.plain_only
+class LostDevices(WorkerCase):
+    def test_a_run_whose_device_is_lost_is_answered_by_the_next_worker(self):
+        self.add("model", "values")
+        marker = os.path.join(self.folder, ".once")
+        self.add("once", f"run=lost once={marker}")
+        os.close(os.open(marker, os.O_CREAT))  # not while the server tries it
+        server = self.serve()
+        client = self.client(server)
+        os.unlink(marker)
+        self.assert_right(client, "once")
+        self.assert_right(client, "model")
+        self.assertEqual(workers.metric(server, "supernova_worker_ends_total",
+                                        cause="device_lost"), 1)
+        self.assertEqual(workers.metric(server, "supernova_worker_ends_total"), 1)
+        self.assertEqual(workers.metric(server, "supernova_worker_restarts_total"), 1)
+        self.assertEqual(client.index(), {"model": ("READY", ""), "once": ("READY", "")})
+
+    def test_a_model_is_not_ready_while_its_device_stays_lost(self):
+        gone = os.path.join(self.folder, ".gone")
+        self.add("model", f"load=lost run=lost while={gone}")
+        self.add_onnx("onnx")
+        server = self.serve()
+        client = self.client(server)
+        self.assert_right(client, "model")
+        os.close(os.open(gone, os.O_CREAT))
+        status, answer = client.infer("model", [1.0])
+        self.assertEqual(status, 503)
+        self.assertIn("the test device is lost", answer)
+        self.assertTrue(eventually(lambda: client.ready("model")[0] == 503))
+        self.assertIn("the test device is lost", client.ready("model")[1])
+        state, why = client.index()["model"]
+        self.assertEqual(state, "UNAVAILABLE")
+        self.assertIn("the test device is lost", why)
+        self.assert_right(client, "onnx")
+        os.unlink(gone)
+        self.assertTrue(eventually(lambda: client.ready("model")[0] == 200))
+        self.assert_right(client, "model")
+
+
+@workers.plain_only
 class Kills(WorkerCase):
     def test_kills_from_outside_lose_nothing_and_blame_nobody(self):
         self.add("good")
