@@ -159,8 +159,14 @@ base::Status SessionOpener::open_session(OpenSessions& opened, size_t place) con
     ++instance.sessions;
     return {};
   };
-  // Threads that an engine starts inherit the priority of the thread that opens it, for ever.
-  if (!opened.options.contains(engine::kIntraOpThreads)) return open();
+  // Threads that an engine starts inherit the priority of the thread that opens it, for ever. Those
+  // in a worker don't, and a worker may take its time.
+  SN_ASSIGN(const engine::Isolation isolation,
+            catalogue_.isolation(opened.report.engine, device::to_abi(device), opened.options));
+  if (!opened.options.contains(engine::kIntraOpThreads) ||
+      isolation != engine::Isolation::kInProcess) {
+    return open();
+  }
   base::Status status;
   steward_.run([&] { status = open(); });
   return status;

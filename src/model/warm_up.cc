@@ -5,6 +5,8 @@
 #include <future>
 #include <optional>
 
+#include "base/long_wait.h"
+
 namespace supernova::model {
 namespace {
 
@@ -36,6 +38,7 @@ base::Status run_once(engine::Session& session, const tensor::Request& request) 
   session.run(request, [answer](base::Result<tensor::Response> result) {
     answer->set_value(result.status());
   });
+  const base::LongWait waits;
   return base::annotate(status.get(), "warm-up run");
 }
 

@@ -4,7 +4,7 @@
  *   values       the first element of INPUT0 chooses the fault of that run (see kFaults)
  *   once=PATH    a fault happens only while PATH is absent, which it then makes, with its process's
  *                number in it
- *   while=PATH   a fault happens only while PATH is there
+ *   while=PATH   a fault happens, and "hang" hangs, only while PATH is there
  *   meet=N       "meet" waits until so many are in it
  *   slow_ms=N    how slow "slow" is         most_mib=N   where "allocate" gives up and aborts
  *   hold_mib=N   memory that the model takes as long as it is open
@@ -162,7 +162,8 @@ static int32_t commit(const struct sn_model* model, fault_kind fault, sn_error* 
     case kExit:
       exit(3);
     case kHang:
-      for (;;) pause();
+      while (model->only_while[0] == '\0' || access(model->only_while, F_OK) == 0) sleep_ms(1);
+      break;
     case kAllocate:
       allocate(model->most_mib);
       break;

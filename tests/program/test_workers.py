@@ -224,6 +224,35 @@ class Loads(WorkerCase):
         self.assertEqual(wrong, [])
         self.assertGreater(len(answers), 10)
 
+    def test_loads_that_hang_keep_no_other_engines_model_from_loading(self):
+        hangs = os.path.join(self.folder, ".hangs")
+        os.close(os.open(hangs, os.O_CREAT))
+        names = [f"hangs{number}" for number in range(8)]
+        for name in names:
+            self.add(name, f"load=hang while={hangs}")
+        self.add_onnx("onnx")
+        server = self.serve("--model-control-mode", "explicit")
+        answers = []
+
+        def load(name):
+            answers.append(self.client(server).load(name))
+
+        threads = [threading.Thread(target=load, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        try:
+            client = self.client(server)
+            self.assertTrue(eventually(
+                lambda: all(client.index()[name][0] == "LOADING" for name in names)))
+            self.assertEqual(client.load("onnx"), (200, ""))
+            self.assert_right(client, "onnx")
+            self.assertEqual(answers, [])
+        finally:
+            os.unlink(hangs)
+            for thread in threads:
+                thread.join()
+        self.assertEqual(answers, [(200, "")] * 8)
+
     def test_a_model_that_was_mended_loads(self):
         self.add("model", "load=segv")
         server = self.serve("--model-control-mode", "explicit", "--load-model", "*")

@@ -1,6 +1,7 @@
 // RemoteEngine: what the host asks for.
 #include <filesystem>
 
+#include "base/long_wait.h"
 #include "engine/abi_calls.h"
 #include "engine/handles.h"
 #include "engine/worker/remote_engine.h"
@@ -45,6 +46,7 @@ RemoteEngine::Worker RemoteEngine::wait_for_worker() {
 
 base::Result<std::string> RemoteEngine::ask(MessageType type, std::string_view body, int file,
                                             Worker* asked) {
+  const base::LongWait waits;
   for (int i = 0; i < kMaxTries; ++i) {
     const Worker worker = wait_for_worker();
     if (worker == nullptr) break;
@@ -140,6 +142,7 @@ void RemoteEngine::try_load(const Order& order, const std::function<void()>& kee
 base::Result<std::string> RemoteEngine::load(const std::string& digest, const Order& order,
                                              const std::function<void()>& keep_it,
                                              const Sink& sink) {
+  const base::LongWait waits;
   bool alone = false;
   int losses = 0;
   for (int i = 0; i < kMaxTries; ++i) {
