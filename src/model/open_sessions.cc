@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/usual_priority.h"
 #include "engine/option_values.h"
 #include "model/config_instances.h"
 
@@ -168,7 +169,7 @@ base::Status SessionOpener::open_session(OpenSessions& opened, size_t place) con
     return open();
   }
   base::Status status;
-  steward_.run([&] { status = open(); });
+  base::at_usual_priority([&] { status = open(); });
   return status;
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/usual_priority.h"
 #include "engine/option_values.h"
 #include "tensor/tflite/names.h"
 
@@ -86,9 +85,7 @@ bool Instance::make_with_xnnpack() {
     c::XnnpackOptions options{};
     options.threads = threads_;
     options.flags = flags;
-    c::Delegate* made = nullptr;
-    // It starts its threads, and the one that opens a model is of low priority.
-    base::at_usual_priority([&] { made = api_.TfLiteXNNPackDelegateCreate(&options); });
+    c::Delegate* made = api_.TfLiteXNNPackDelegateCreate(&options);
     if (made == nullptr) return false;
     xnnpack_ = made;
     if (make_bare_interpreter(made).ok() &&
