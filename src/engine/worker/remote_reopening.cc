@@ -8,6 +8,14 @@
 
 namespace supernova::engine::worker {
 
+namespace {
+
+// Models that are opened at the same time take more memory than one after the other, if only for
+// the stacks of the threads that do it, which stay.
+constexpr uint64_t kMemoryForEach = uint64_t{128} << 20U;
+
+}  // namespace
+
 // What came of it, and why the last of those that are broken is.
 struct RemoteEngine::Reopening {
   size_t open = 0;
@@ -54,7 +62,10 @@ bool RemoteEngine::reopen_together(const Models& models, WorkerProcess& worker, 
     }
   };
   std::vector<std::thread> helpers;
-  for (size_t i = 1; i < std::min<size_t>(models.size(), kMaxLoads); ++i) {
+  const uint64_t memory = options_.command.memory_byte_size;
+  const uint64_t most =
+      memory == 0 ? kMaxLoads : std::min<uint64_t>(kMaxLoads, memory / kMemoryForEach);
+  for (size_t i = 1; i < std::min<size_t>(models.size(), most); ++i) {
     helpers.emplace_back([&] {
       ::pthread_setname_np(::pthread_self(), "worker-reopens");
       work();
