@@ -95,9 +95,11 @@ base::Status conformance(const ConformanceOptions& options) {
   if (!options.output.empty() && !(file << to_json(report) << std::flush)) return can_not_write();
   if (report.ok()) return {};
   const size_t failures = report.count(conformance::Outcome::kFailed);
+  const std::string refused = report.first(conformance::Outcome::kRefused);
   return absl::AbortedError(
       failures > 0 ? base::str_cat(failures, " of ", report.results.size(), " cases failed")
-                   : std::string("no case passed on the device itself"));
+                   : base::str_cat("no case passed on the device itself",
+                                   refused.empty() ? "" : base::str_cat("; refused: ", refused)));
 }
 
 }  // namespace
