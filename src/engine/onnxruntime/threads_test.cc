@@ -1,6 +1,5 @@
 // Threads that the runtime starts for a model.
 #include <gtest/gtest.h>
-
 #include <sys/resource.h>
 #include <unistd.h>
 
