@@ -109,6 +109,9 @@ void add_conformance(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("conformance", "Run the engine suite on this machine's hardware");
   options->model.add_to(*command);
+  command->get_option("--engine")->description("Engine to try; has to be named");
+  command->get_option("--device")
+      ->description("Device to try it on: an id of 'supernova devices', or 'gpu' (default: cpu)");
   command->add_option("--filter", options->filter, "Only cases whose group/name contains this")
       ->type_name("TEXT");
   command->add_option("--reloads", options->reloads, "How often a model is opened and closed")
