@@ -95,9 +95,11 @@ base::Status conformance(const ConformanceOptions& options) {
   if (!options.output.empty() && !(file << to_json(report) << std::flush)) return can_not_write();
   if (report.ok()) return {};
   const size_t failures = report.count(conformance::Outcome::kFailed);
+  const std::string refused = report.first(conformance::Outcome::kRefused);
   return absl::AbortedError(
       failures > 0 ? base::str_cat(failures, " of ", report.results.size(), " cases failed")
-                   : std::string("no case passed on the device itself"));
+                   : base::str_cat("no case passed on the device itself",
+                                   refused.empty() ? "" : base::str_cat("; refused: ", refused)));
 }
 
 }  // namespace
@@ -107,6 +109,9 @@ void add_conformance(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("conformance", "Run the engine suite on this machine's hardware");
   options->model.add_to(*command);
+  command->get_option("--engine")->description("Engine to try; has to be named");
+  command->get_option("--device")
+      ->description("Device to try it on: an id of 'supernova devices', or 'gpu' (default: cpu)");
   command->add_option("--filter", options->filter, "Only cases whose group/name contains this")
       ->type_name("TEXT");
   command->add_option("--reloads", options->reloads, "How often a model is opened and closed")

@@ -124,6 +124,11 @@ base::Status devices(const DevicesOptions& options) {
   if (!std::filesystem::is_directory(options.sysroot, error)) {
     return absl::NotFoundError(base::str_cat("--sysroot '", options.sysroot, "' is not a folder"));
   }
+  const std::filesystem::directory_iterator first(options.sysroot, error);
+  if (error) {
+    return absl::PermissionDeniedError(
+        base::str_cat("--sysroot '", options.sysroot, "' can't be read: ", error.message()));
+  }
   device::DiscoverOptions discover;
   discover.time_limit =
       std::chrono::milliseconds(static_cast<int64_t>(options.timeout_seconds * 1000));

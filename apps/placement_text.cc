@@ -55,6 +55,11 @@ void append_instance(std::string& out, const model::PlacementReport& report,
         base::str_cat("  on ", where, where.size() < 7 ? std::string(7 - where.size(), ' ') : " ",
                       base::str_join(operators, " "), "\n");
   }
+  // Engines name the nodes they do not take, but not always all of those they do.
+  const bool only_cpu = by_place.size() == 1 && by_place.begin()->first == "CPU";
+  if (!instance.cpu && instance.partly && only_cpu) {
+    out += base::str_cat("  on ", instance.device, " the others\n");
+  }
   for (const engine::NodePlacement& node : instance.fallback) {
     out += base::str_cat("  fell back ", node.op, node.node.empty() ? "" : " '", node.node,
                          node.node.empty() ? "" : "'", " to ", node.where,

@@ -1,10 +1,7 @@
 // supernova serve: loads the models named, serves them over HTTP and gRPC until SIGTERM or SIGINT.
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <future>
 #include <memory>
 #include <set>
@@ -20,24 +17,14 @@
 #include "serve_options.h"
 #include "service/service.h"
 #include "service/shared_memory.h"
+#include "stop_signal.h"
 #include "telemetry/exporters.h"
 
 namespace supernova::apps {
 namespace {
 
-// SIGTERM and SIGINT are taken by sigwait on the main thread; threads started later inherit the
-// mask.
-sigset_t block_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  // A shell starts its background commands with SIGINT ignored; it counts here all the same.
-  signal(SIGINT, SIG_DFL);
-  return signals;
-}
+// What closing models may take after the last request.
+constexpr std::chrono::seconds kCloseTime(10);
 
 base::Result<model::ManagerOptions> manager_options(const ServeOptions& options) {
   model::ManagerOptions manager;
@@ -131,7 +118,7 @@ base::Result<std::unique_ptr<service::Tracer>> open_tracer(const ServeOptions& o
 }
 
 base::Status serve(ServeOptions& options) {
-  const sigset_t signals = block_signals();
+  StopSignal stop;
   SN_TRY(options.log.apply());
   SN_TRY(options.settle());
   SN_ASSIGN(const model::ManagerOptions manager, manager_options(options));
@@ -150,19 +137,21 @@ base::Status serve(ServeOptions& options) {
   if (options.allow_client_shm) service.set_shared_memory(&shared_memory);
   // Ports first: a port in use is known at once, not after minutes of loading.
   SN_ASSIGN(const auto front_ends, open_front_ends(options, manager, house, service));
+  const auto drain = [&] {
+    service.set_ready(false);
+    front_ends->drain(std::chrono::steady_clock::now() +
+                      std::chrono::seconds(options.exit_timeout_seconds));
+  };
+  stop.before_waiting(drain);
   SN_TRY(load_models(options, manager, house.models));
   service.set_ready(true);
   std::printf("ready %s\n", front_ends->addresses().c_str());
   std::fflush(stdout);
 
-  int received = 0;
-  sigwait(&signals, &received);
+  const int received = stop.wait();
   SN_LOG(Info, "{} received: finishing what is in progress", strsignal(received));
-  service.set_ready(false);
-  // A second signal ends the program the ordinary way.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  front_ends->drain(std::chrono::steady_clock::now() +
-                    std::chrono::seconds(options.exit_timeout_seconds));
+  drain();
+  end_within(kCloseTime);
   house.artefacts.stop();
   house.models.drain();
   return {};

@@ -187,12 +187,21 @@ base::Result<std::vector<Line>> measure(const Options& options, const Case& what
   return lines;
 }
 
+// "-" where no run came to its end in the time given.
+std::string figure(double value, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.*f", digits, value);
+  return value > 0 ? text : "-";
+}
+
 void print(const Line& line) {
-  const std::string way = line.connections == 0
-                              ? "bare runtime"
-                              : base::str_cat("server, ", line.connections, " connections");
-  std::printf("| %s | %s | %lld | %s | %.1f | %.3f | %.3f |\n", line.net.c_str(), line.type.c_str(),
-              static_cast<long long>(line.batch), way.c_str(), line.rate, line.p50, line.of_bare);
+  const std::string way =
+      line.connections == 0 ? "bare runtime"
+                            : base::str_cat("server, ", line.connections,
+                                            line.connections == 1 ? " connection" : " connections");
+  std::printf("| %s | %s | %lld | %s | %s | %s | %s |\n", line.net.c_str(), line.type.c_str(),
+              static_cast<long long>(line.batch), way.c_str(), figure(line.rate, 1).c_str(),
+              figure(line.p50, 3).c_str(), figure(line.of_bare, 3).c_str());
   std::fflush(stdout);
 }
 

@@ -59,7 +59,19 @@ size_t Report::count(Outcome outcome, std::string_view group) const {
       }));
 }
 
-bool Report::ok() const { return count(Outcome::kFailed) == 0 && count(Outcome::kPassed) > 0; }
+bool Report::ok() const {
+  return count(Outcome::kFailed) == 0 &&
+         std::any_of(results.begin(), results.end(), [](const CaseResult& result) {
+           return result.outcome == Outcome::kPassed && result.proves_a_run;
+         });
+}
+
+std::string Report::first(Outcome outcome) const {
+  for (const CaseResult& result : results) {
+    if (result.outcome == outcome) return result.detail;
+  }
+  return "";
+}
 
 std::map<std::string, Taken> Report::operators() const {
   std::map<std::string, Taken> all;
@@ -85,6 +97,16 @@ std::string taken_text(const Report& report) {
   return base::str_join(texts, ", ");
 }
 
+// As where the engine's library is missing.
+bool have_one_detail(const Report& report, Outcome outcome) {
+  constexpr size_t kFew = 3;
+  const std::string detail = report.first(outcome);
+  return report.count(outcome) > kFew &&
+         std::all_of(report.results.begin(), report.results.end(), [&](const CaseResult& result) {
+           return result.outcome != outcome || result.detail == detail;
+         });
+}
+
 }  // namespace
 
 std::string to_text(const Report& report) {
@@ -106,6 +128,10 @@ std::string to_text(const Report& report) {
        {Outcome::kFailed, Outcome::kRefused, Outcome::kFellBack, Outcome::kSkipped}) {
     if (report.count(outcome) == 0) continue;
     out += base::str_cat("\n", outcome_name(outcome), ":\n");
+    if (have_one_detail(report, outcome)) {
+      out += base::str_cat("  all ", report.count(outcome), ": ", report.first(outcome), "\n");
+      continue;
+    }
     for (const CaseResult& result : report.results) {
       if (result.outcome != outcome) continue;
       out += base::str_cat("  ", result.group, ": ", result.name, ": ", result.detail, "\n");

@@ -23,8 +23,10 @@ struct Report {
   std::vector<CaseResult> results;
 
   size_t count(Outcome outcome, std::string_view group = {}) const;
-  // No case failed, and at least one passed.
+  // No case failed, and at least one passed that ran something.
   bool ok() const;
+  // What the first such case says; "" = there is none.
+  std::string first(Outcome outcome) const;
   // What the delegate was shown in all cases, by kind of operator.
   std::map<std::string, Taken> operators() const;
 };

@@ -35,6 +35,7 @@ struct CaseResult {
   std::string detail;
   double difference = 0;  // largest, relative to the largest number expected; 0 where not compared
   std::map<std::string, Taken> operators = {};
+  bool proves_a_run = true;  // passed: the engine has run something
 };
 
 // The option that names a library which takes operators away from the engine.

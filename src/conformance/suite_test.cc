@@ -73,6 +73,21 @@ TEST_F(SuiteTest, ReportsNameWhatDidNotPass) {
   EXPECT_THAT(to_json(made), HasSubstr(R"("counts":{"passed":1,"fell back":1,"refused":0)"));
 }
 
+TEST_F(SuiteTest, AnEngineThatRunsNothingDoesNotPass) {
+  Report made;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    made.results.push_back({"operators", name, Outcome::kRefused, "its library is missing", 0});
+  }
+  CaseResult refusal{"use", "a file that is no model is refused", Outcome::kPassed, "", 0};
+  refusal.proves_a_run = false;
+  made.results.push_back(refusal);
+  EXPECT_FALSE(made.ok());
+  EXPECT_EQ(made.first(Outcome::kRefused), "its library is missing");
+  EXPECT_THAT(to_text(made), HasSubstr("refused:\n  all 4: its library is missing\n"));
+  made.results.push_back({"operators", "e", Outcome::kPassed, "", 0});
+  EXPECT_TRUE(made.ok());
+}
+
 TEST_F(SuiteTest, LoopsMoveRowsOn) {
   Array x{{1, kLoopWidth}, std::vector<double>(static_cast<size_t>(kLoopWidth), 0.0)};
   x.values[0] = 2;

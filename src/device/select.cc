@@ -26,8 +26,10 @@ bool are_one(const std::vector<const Device*>& devices) {
 std::string ids(const std::vector<const Device*>& devices) {
   std::vector<std::string> texts;
   for (const Device* device : devices) {
-    texts.push_back(device->model.empty() ? device->id
-                                          : base::str_cat(device->id, " (", device->model, ")"));
+    const std::string_view emulated = is_emulated(*device) ? ", emulated" : "";
+    texts.push_back(device->model.empty()
+                        ? device->id
+                        : base::str_cat(device->id, " (", device->model, emulated, ")"));
   }
   return base::str_join(texts, ", ");
 }

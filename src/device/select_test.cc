@@ -51,6 +51,14 @@ TEST_F(SelectTest, WhatIsNotThereListsWhatIs) {
   EXPECT_THAT(chosen("nvidia:2"), HasSubstr("there is: cpu, nvidia:0, nvidia:1, edgetpu:0"));
 }
 
+TEST_F(SelectTest, EmulatedOnesAreMarked) {
+  devices_.push_back(made(SN_DEVICE_VULKAN, 0));
+  devices_.back().model = "llvmpipe";
+  devices_.back().features = {"emulated"};
+  devices_.erase(devices_.begin() + 1, devices_.begin() + 3);
+  EXPECT_THAT(chosen("gpu"), HasSubstr("there is: cpu, edgetpu:0, vulkan:0 (llvmpipe, emulated)"));
+}
+
 TEST_F(SelectTest, AnUnusableOneSaysWhatIsMissing) {
   EXPECT_EQ(chosen("edgetpu"),
             "the device edgetpu:0 can't be used: libedgetpu.so.1 is not installed");

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <mutex>
+#include <utility>
 
 #include "base/long_wait.h"
 #include "device/vulkan/choose.h"
@@ -41,7 +43,22 @@ namespace {
 
 const sn_device kCpu{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu"};
 
+constexpr std::chrono::milliseconds kLoadLimit = std::chrono::minutes(5);
+constexpr int64_t kNoLoadLimit = 1'000'000'000;
+
 bool is_for_worker(std::string_view option) { return option.starts_with("worker."); }
+
+// Models say something of the worker they run in; which program and engine it is they don't.
+base::Status check_worker_option(std::string_view option) {
+  constexpr std::string_view kOfModels[] = {kWorkerMemory, kWorkerRunTimeout, kWorkerLoadTimeout,
+                                            kWorkerEnvironment, kWorkerSpare};
+  if (!is_for_worker(option) ||
+      std::find(std::begin(kOfModels), std::end(kOfModels), option) != std::end(kOfModels)) {
+    return {};
+  }
+  return absl::InvalidArgumentError(base::str_cat(
+      "there is no option '", option, "'; there is: ", base::str_join(kOfModels, ", ")));
+}
 
 std::string device_name(const sn_device& device) {
   if (device.id != nullptr && *device.id != '\0') return device.id;
@@ -173,6 +190,16 @@ base::Result<Isolation> Catalogue::isolation_of(const Entry& entry, const sn_dev
   return isolation;
 }
 
+std::chrono::milliseconds Catalogue::load_limit(const Options& options) const {
+  for (const Options* given : {&options, &std::as_const(rules_.options)}) {
+    const auto found = given->find(kWorkerLoadTimeout);
+    int64_t ms = 0;
+    if (found == given->end() || !base::parse_whole(found->second, ms)) continue;
+    return std::chrono::milliseconds(ms > 0 ? std::min(ms, kNoLoadLimit) : kNoLoadLimit);
+  }
+  return kLoadLimit;
+}
+
 base::Result<std::shared_ptr<Engine>> Catalogue::open_worker(Entry& entry, const Place& place) {
   Options options = entry.options;
   for (const auto& [option, value] : place.worker) options[option] = value;
@@ -232,6 +259,7 @@ base::Result<std::shared_ptr<Engine>> Catalogue::use(std::string_view name, cons
   }
   place.worker = rules_.options;
   for (const auto& [option, value] : options) {
+    SN_TRY(check_worker_option(option));
     if (is_for_worker(option)) place.worker[option] = value;
   }
   std::string environment =

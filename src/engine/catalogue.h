@@ -3,6 +3,7 @@
 // that, all but adding is safe from any thread.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -70,6 +71,10 @@ class Catalogue {
   // Where use() would have it.
   base::Result<Isolation> isolation(std::string_view name, const sn_device& device,
                                     const Options& options) const;
+
+  // How long a model with these options may take to be opened and run for the first time
+  // (worker.load_timeout_ms, else the rules).
+  std::chrono::milliseconds load_limit(const Options& options) const;
 
   // The engine of that name to ask questions, opened if need be; NOT_FOUND lists the names there
   // are. It runs where the rules say.

@@ -329,6 +329,16 @@ TEST_F(CatalogueTest, AWorkerSeesTheGraphicsProcessorThatItIsForAndNoOther) {
   EXPECT_FALSE(opened[3].contains(kWorkerEnvironment));
 }
 
+TEST_F(CatalogueTest, HowLongALoadMayTakeIsTheModelsThenTheRules) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(catalogue_.load_limit({}), milliseconds(300'000));
+  use_workers({.options = {{kWorkerLoadTimeout, "2000"}}});
+  EXPECT_EQ(catalogue_.load_limit({}), milliseconds(2000));
+  EXPECT_EQ(catalogue_.load_limit({{kWorkerLoadTimeout, "70"}}), milliseconds(70));
+  EXPECT_EQ(catalogue_.load_limit({{kWorkerLoadTimeout, "soon"}}), milliseconds(2000));
+  EXPECT_GT(catalogue_.load_limit({{kWorkerLoadTimeout, "0"}}), std::chrono::hours(24));
+}
+
 TEST_F(CatalogueTest, WithoutWorkersAllRunsHere) {
   EXPECT_TRUE(catalogue_.use("runtime", kCpu, {}).ok());
   const auto refused = catalogue_.use("runtime", kCpu, {{kIsolation, "worker"}});
@@ -343,6 +353,12 @@ TEST_F(CatalogueTest, MistakesAreNamed) {
               HasSubstr("there is: runtime"));
   EXPECT_EQ(catalogue_.use("runtime", kCpu, {{kIsolation, "jail"}}).status().code(),
             absl::StatusCode::kInvalidArgument);
+  // Which program a worker is, is not for models to say.
+  for (const char* option : {"worker.memroy_byte_size", "worker.program", "worker.library"}) {
+    EXPECT_THAT(
+        std::string(catalogue_.use("runtime", kCpu, {{option, "1"}}).status().message()),
+        HasSubstr(base::str_cat("there is no option '", option, "'; there is: worker.memory")));
+  }
   for (const char* nothing : {"", "vendor="}) {
     EXPECT_EQ(catalogue_.add_library(nothing, {}).code(), absl::StatusCode::kInvalidArgument);
   }

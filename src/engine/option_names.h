@@ -19,5 +19,7 @@ inline constexpr char kWorkerEnvironment[] = "worker.environment";
 inline constexpr char kWorkerMemory[] = "worker.memory_byte_size";
 inline constexpr char kWorkerLoadTimeout[] = "worker.load_timeout_ms";
 inline constexpr char kWorkerRunTimeout[] = "worker.run_timeout_ms";
+// "0" = no second process waits to take over.
+inline constexpr char kWorkerSpare[] = "worker.spare";
 
 }  // namespace supernova::engine

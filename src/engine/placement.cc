@@ -287,7 +287,12 @@ class Placer {
 
   base::Status why_none() const {
     std::vector<std::string> reasons;
-    for (const Rejection& rejected : placement_.rejected) {
+    std::vector<Rejection> sorted = placement_.rejected;
+    // What was found out on a device says more than that an engine takes other files.
+    std::stable_partition(sorted.begin(), sorted.end(), [](const Rejection& rejected) {
+      return !rejected.engine.empty() && !rejected.device.empty();
+    });
+    for (const Rejection& rejected : sorted) {
       if (rejected.engine.empty() && rejected.device.empty()) continue;  // the import, below
       const bool elsewhere = !rejected.device.empty() && rejected.device != "cpu";
       std::string who = rejected.engine.empty() ? rejected.device : rejected.engine;

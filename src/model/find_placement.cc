@@ -143,8 +143,8 @@ void PlacementFinder::Search::drop_contenders() {
     if (!takes_one) {
       // Where a form could not be made, that is the reason.
       if (all_made) {
-        reject(contender.name, base::str_cat("it does not take artefacts of the format '",
-                                             input.offers.front().format, "'"));
+        reject(contender.name, base::str_cat("it takes ", base::str_join(contender.formats, ", "),
+                                             ", not ", input.offers.front().format));
       }
       return true;
     }
@@ -246,8 +246,11 @@ engine::Placement PlacementFinder::Search::place() {
   take_devices(*finder.devices_.get());
   std::vector<std::string> all;
   for (const device::Device& device : input.devices) {
+    if (device::is_emulated(device)) continue;  // only a name reaches it
     if (device.state == device::DeviceState::kUsable) {
       all.push_back(device.id);
+    } else if (device.engine.empty()) {
+      continue;  // nobody would drive it
     } else if (asked.insert(device.id).second) {
       input.rejections.push_back(
           {"", "", device.id, !device.missing.empty() ? device.missing : device.health});

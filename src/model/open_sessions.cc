@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/usual_priority.h"
+#include "engine/misspelt_option.h"
 #include "engine/option_values.h"
 #include "model/config_instances.h"
 
@@ -28,6 +29,20 @@ tensor::Options merged_options(const ModelPlan& plan, const LoadOptions& options
     }
   }
   return merged;
+}
+
+// Options that do not do what who wrote them may think.
+void note_options(const tensor::Options& options, engine::Isolation isolation,
+                  std::vector<std::string>& warnings) {
+  for (const auto& [option, value] : options) {
+    if (const std::string_view meant = engine::misspelt_option(option); !meant.empty()) {
+      warnings.push_back(base::str_cat("there is no option '", option, "'; '", meant, "' is"));
+    }
+    if (isolation == engine::Isolation::kInProcess && option.starts_with("worker.")) {
+      warnings.push_back(base::str_cat("option '", option, "' has no effect: the engine runs in ",
+                                       "this process, see the option ", engine::kIsolation));
+    }
+  }
 }
 
 PlacementReport report_of(const FoundPlacement& found) {
@@ -94,6 +109,7 @@ base::Status SessionOpener::open(std::string name, std::string path, const Model
   opened.owner = std::move(name);
   opened.path = std::move(path);
   opened.options = merged_options(plan, options);
+  opened.load_limit = catalogue_.load_limit(opened.options);
   opened.warnings = plan.warnings;
   SN_ASSIGN(opened.wishes, wishes_of(plan, options, opened));
   SN_ASSIGN(opened.found,
@@ -119,6 +135,7 @@ base::Status SessionOpener::take_place(const ModelPlan& plan, OpenSessions& open
             catalogue_.isolation(opened.report.engine, device::to_abi(first), opened.options));
   opened.report.isolation = engine::isolation_name(isolation);
   opened.warnings = plan.warnings;
+  note_options(opened.options, isolation, opened.report.warnings);
   opened.warnings.insert(opened.warnings.end(), opened.report.warnings.begin(),
                          opened.report.warnings.end());
   // What the model is meant for, before the instances: an engine may spare itself the CPU's.

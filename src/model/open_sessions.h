@@ -3,6 +3,7 @@
 // model as a server would needs no more. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,7 @@ struct OpenSessions {
   tensor::Options options;
   engine::Wishes wishes;
   std::vector<std::string> warnings;
+  std::chrono::milliseconds load_limit{};  // also of the first run
   FoundPlacement found;
   std::optional<engine::Artefact> prepared;  // what the engine opens faster
   // The engine may be another process on another device, and the model opened in each.

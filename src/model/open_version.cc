@@ -47,10 +47,11 @@ std::vector<GroupPlace> places_of(const PlacementReport& report) {
   return places;
 }
 
-base::Status try_first_run(const ModelVersion& version, engine::Session& session) {
-  const base::Status status = warm_up(session);
+base::Status try_first_run(const ModelVersion& version, engine::Session& session,
+                           std::chrono::milliseconds most) {
+  const base::Status status = warm_up(session, most);
   if (status.ok()) return {};
-  if (warm_up_proves(session.signature())) return status;
+  if (absl::IsDeadlineExceeded(status) || warm_up_proves(session.signature())) return status;
   // Nothing that an operator could mend: the first request will find it warm or not.
   SN_LOG(Debug, "model '{}' version {}: {} (zeros may not be an input it can take)", version.name(),
          version.version(), base::message(status));
@@ -127,11 +128,11 @@ base::Status VersionOpener::first_runs(const ModelVersion& version, OpenSessions
     InstanceReport& instance = opened.report.instances[place];
     engine::Session& session = *opened.sessions[place].session;
     const auto started = Time::now();
-    SN_TRY(try_first_run(version, session));
+    SN_TRY(try_first_run(version, session, opened.load_limit));
     instance.first_run_ns = since(started);
     if (engine::wants_cpu_only(opened.wishes)) continue;
     const auto again = Time::now();
-    if (!warm_up(session).ok()) continue;
+    if (!warm_up(session, opened.load_limit).ok()) continue;
     sessions_.note_run(opened, place, since(again));
   }
   return {};
@@ -175,7 +176,8 @@ base::Status VersionOpener::open(ModelVersion& version, const ModelPlan& plan,
   }
   prove_batching(version, description, session, queue.batching);
   SN_TRY(open_more(opened, queue.concurrency));
-  for (const auto& open : opened.sessions) SN_TRY(run_samples(*open.session, samples));
+  for (const auto& open : opened.sessions)
+    SN_TRY(run_samples(*open.session, samples, opened.load_limit));
   finish(version, std::move(config), queue, meter, opened);
   return {};
 }

@@ -340,7 +340,7 @@ TEST_F(OpenVersionTest, AnEngineForOtherFormatsStaysClosed) {
   catalogue_.add_builtin("other", &other_entry, {"other"});
   ASSERT_TRUE(open().ok());
   EXPECT_EQ(world.others, 0);
-  EXPECT_EQ(rejected("other", ""), "it does not take artefacts of the format 'onnx'");
+  EXPECT_EQ(rejected("other", ""), "it takes other, not onnx");
   options_.engine = "other";
   open().IgnoreError();
   EXPECT_EQ(world.others, 1);
@@ -417,9 +417,15 @@ TEST_F(OpenVersionTest, AModelForOneDeviceGoesThereOrSaysWhatIsMissing) {
   list_.forget();
   machine_[1].state = device::DeviceState::kUnusable;
   machine_[1].missing = "libedgetpu.so.1; install it";
-  EXPECT_THAT(failure(), AllOf(HasSubstr("edgetpu:0: libedgetpu.so.1; install it"),
-                               HasSubstr("lite: compiled for the Edge TPU; plug one in"),
-                               HasSubstr("hub: the operator edgetpu-custom-op is unknown")));
+  machine_[1].engine = "lite";
+  // One that nobody would drive is no reason.
+  machine_.push_back(machine_[1]);
+  machine_.back().id = "opencl:0";
+  machine_.back().engine = "";
+  EXPECT_THAT(failure(),
+              AllOf(HasSubstr("edgetpu:0: libedgetpu.so.1; install it"), Not(HasSubstr("opencl:0")),
+                    HasSubstr("lite: compiled for the Edge TPU; plug one in"),
+                    HasSubstr("hub: the operator edgetpu-custom-op is unknown")));
 }
 
 TEST_F(OpenVersionTest, AutoTakesAnAcceleratorThatRunsAllOfIt) {

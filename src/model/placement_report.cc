@@ -17,6 +17,8 @@ std::vector<OperatorPlace> count_nodes(const std::vector<engine::NodePlacement>&
 std::vector<OperatorPlace> operators_of(const PlacementReport& report,
                                         const InstanceReport& instance) {
   if (!instance.operators.empty() || instance.partly) return instance.operators;
+  const bool never_opened = instance.sessions == 0 && !report.failure.empty();
+  if (never_opened) return {};
   std::vector<OperatorPlace> places;
   for (const auto& [op, count] : report.operators) {
     places.push_back({op, instance.device, "", static_cast<uint64_t>(count)});

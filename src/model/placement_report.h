@@ -52,7 +52,7 @@ struct PlacementReport {
 };
 
 // Which operators run where, by the instance's own account, or all on its device where the engine
-// says that it runs all of them. Empty where it says neither.
+// says that it runs all of them. Empty where it says neither, and where it could not be opened.
 std::vector<OperatorPlace> operators_of(const PlacementReport& report,
                                         const InstanceReport& instance);
 

@@ -31,7 +31,9 @@ std::optional<tensor::Tensor> zeros(const TensorInfo& info) {
 
 }  // namespace
 
-base::Status run_once(engine::Session& session, const tensor::Request& request) {
+base::Status run_once(engine::Session& session, tensor::Request request,
+                      std::chrono::milliseconds most) {
+  request.deadline = std::chrono::steady_clock::now() + most;
   // The run may answer on a thread of the engine after this function has seen the answer.
   auto answer = std::make_shared<std::promise<base::Status>>();
   auto status = answer->get_future();
@@ -39,10 +41,14 @@ base::Status run_once(engine::Session& session, const tensor::Request& request) 
     answer->set_value(result.status());
   });
   const base::LongWait waits;
-  return base::annotate(status.get(), "warm-up run");
+  const base::Status ended = status.get();
+  if (!absl::IsDeadlineExceeded(ended)) return base::annotate(ended, "warm-up run");
+  return absl::DeadlineExceededError(
+      base::str_cat("warm-up run: it was not over after ", static_cast<double>(most.count()) / 1000,
+                    " s, which a load may take (--worker-load-timeout-ms)"));
 }
 
-base::Status warm_up(engine::Session& session) {
+base::Status warm_up(engine::Session& session, std::chrono::milliseconds most) {
   const engine::Signature& signature = session.signature();
   tensor::Request request;
   for (const TensorInfo& info : signature.inputs) {
@@ -52,7 +58,7 @@ base::Status warm_up(engine::Session& session) {
     request.inputs.push_back(*std::move(tensor));
   }
   for (const TensorInfo& info : signature.outputs) request.outputs.emplace_back(info.name);
-  return run_once(session, request);
+  return run_once(session, std::move(request), most);
 }
 
 bool warm_up_proves(const engine::Signature& signature) {

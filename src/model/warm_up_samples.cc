@@ -238,10 +238,11 @@ base::Result<std::vector<WarmUpSample>> make_warm_up_samples(const ModelConfig& 
   return samples;
 }
 
-base::Status run_samples(engine::Session& session, const std::vector<WarmUpSample>& samples) {
+base::Status run_samples(engine::Session& session, const std::vector<WarmUpSample>& samples,
+                         std::chrono::milliseconds most) {
   for (const WarmUpSample& sample : samples) {
     for (uint32_t i = 0; i < sample.times; ++i) {
-      const base::Status status = run_once(session, sample.request);
+      const base::Status status = run_once(session, sample.request, most);
       if (!status.ok()) return base::annotate(status, sample.what);
     }
   }

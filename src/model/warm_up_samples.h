@@ -27,6 +27,7 @@ base::Result<std::vector<WarmUpSample>> make_warm_up_samples(const ModelConfig& 
                                                              const std::string& folder);
 
 // Each of the samples as often as it says, one run after the other; the first that fails.
-base::Status run_samples(engine::Session& session, const std::vector<WarmUpSample>& samples);
+base::Status run_samples(engine::Session& session, const std::vector<WarmUpSample>& samples,
+                         std::chrono::milliseconds most);
 
 }  // namespace supernova::model

@@ -166,7 +166,7 @@ TEST_F(WarmUpSamplesTest, RunsAsOftenAsAskedAndEndsWithTheFirstThatFails) {
   samples.push_back({"sample 'a'", 2, testing_support::rows_request(3, 1)});
   samples.push_back({"sample 'b'", 1, testing_support::rows_request(2, 9)});
   samples.push_back({"sample 'c'", 1, testing_support::rows_request(1, 1)});
-  const base::Status status = run_samples(*session, samples);
+  const base::Status status = run_samples(*session, samples, std::chrono::minutes(1));
   EXPECT_THAT(std::string(base::message(status)),
               AllOf(HasSubstr("sample 'b'"), HasSubstr("made to fail")));
   EXPECT_THAT(RowEngine::runs(), ElementsAre(3, 3, 2));

@@ -51,7 +51,7 @@ class Folder(unittest.TestCase):
 class Usage(Folder):
     def test_help_everywhere(self):
         for command in ([], ["serve"], ["infer"], ["inspect"], ["devices"], ["bench"], ["convert"], ["formats"],
-                        ["completion"]):
+                        ["conformance"], ["completion"]):
             result = supernova(*command, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("--help", result.stdout)

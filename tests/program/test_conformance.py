@@ -3,6 +3,7 @@
 import json
 import os
 import unittest
+import unittest.mock
 
 from test_cli import Folder, supernova
 
@@ -45,6 +46,13 @@ class Conformance(Folder):
         cases = [case for case in json.loads(result.stdout)["cases"] if case["group"] == "cancel"]
         self.assertEqual([case["outcome"] for case in cases], ["skipped", "skipped"])
         self.assertIn("not supported", cases[0]["detail"])
+
+    def test_an_engine_whose_library_is_missing_does_not_pass(self):
+        with unittest.mock.patch.dict(os.environ, {"SUPERNOVA_TFLITE_LIBRARY": "/nowhere.so"}):
+            result = supernova("conformance", "--engine", "tflite", "--filter", "use/")
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn("no case passed on the device itself; refused: ", result.stderr)
+        self.assertIn("/nowhere.so", result.stdout)
 
     def test_wrong_use(self):
         self.assert_error(supernova("conformance"), "--engine")

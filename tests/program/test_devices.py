@@ -103,6 +103,18 @@ class RecordedTrees(unittest.TestCase):
         self.assertEqual(moved["address"], "usb:2-3")
         self.assertEqual(moved["nodes"], ["/dev/bus/usb/002/009"])
 
+    def test_a_tree_without_rights_is_not_an_empty_one(self):
+        os.chmod(self.root, 0)
+        self.addCleanup(os.chmod, self.root, 0o700)
+        # Root may read everything.
+        nobody = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        if nobody and subprocess.run([*nobody, BINARY, "--version"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("the program can't be run as nobody here")
+        result = subprocess.run([*nobody, BINARY, "devices", "--sysroot", self.root], capture_output=True,
+                                text=True, timeout=60, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("can't be read: Permission denied", result.stderr)
+
     def test_every_tree_is_readable_text(self):
         for path in glob.glob(os.path.join(TREES, "*.tree")):
             with tempfile.TemporaryDirectory() as root:

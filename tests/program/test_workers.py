@@ -1,6 +1,7 @@
 """Engines in worker processes: what crashes, hangs or eats memory there costs one request, at most
 one model, never a neighbour or the server."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -178,6 +179,43 @@ class Libraries(WorkerCase):
 
 @workers.plain_only
 class Loads(WorkerCase):
+    def test_a_first_run_that_hangs_does_not_keep_the_server_from_being_ready(self):
+        self.add("good")
+        self.add("hangs", "run=hang", parameters={"worker.load_timeout_ms": "500"})
+        server = self.serve()
+        client = self.client(server)
+        self.assert_right(client)
+        state, why = client.index()["hangs"]
+        self.assertEqual(state, "UNAVAILABLE")
+        self.assertIn("warm-up run: it was not over after 0.5 s, which a load may take", why)
+        self.assertEqual(client.ask("GET", "/v2/health/ready")[0], 200)
+
+    def test_a_load_that_hangs_does_not_outlive_sigterm(self):
+        self.add("hangs", "load=hang")
+        process = subprocess.Popen(
+            [BINARY, "serve", "--model-repository", self.folder, "--engine-library", workers.engine(),
+             "--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        self.assertTrue(eventually(lambda: workers.children(process.pid)))
+        process.terminate()
+        out, log = process.communicate(timeout=GONE_WITHIN)
+        self.assertEqual((process.returncode, out), (0, ""), log)
+
+    def test_options_that_do_nothing_are_named(self):
+        self.add("here", parameters={"isolation": "in-process", "worker.memory_byte_size": "1073741824"})
+        self.add("strict", parameters={"strict_devise": "true"})
+        self.add("limits", parameters={"worker.memory": "1073741824"})
+        self.add("program", parameters={"worker.program": "/bin/true"})
+        server = self.serve()
+        index = self.client(server).index()
+        log = "".join(server.log)
+        self.assertIn("model 'here': option 'worker.memory_byte_size' has no effect", log)
+        self.assertIn("model 'strict': there is no option 'strict_devise'; 'strict_device' is", log)
+        for model in ("limits", "program"):
+            self.assertEqual(index[model][0], "UNAVAILABLE")
+            self.assertIn("there is no option 'worker." + model.replace("limits", "memory"), index[model][1])
+
     def test_models_that_fail_while_they_are_loaded(self):
         faults = {"segv": "SIGSEGV", "abort": "SIGABRT", "exit": "exit code 3",
                   "hang": "took too long", "allocate": "memory"}
@@ -447,6 +485,29 @@ class LostDevices(WorkerCase):
 
 @workers.plain_only
 class Kills(WorkerCase):
+    def test_a_run_that_hangs_does_not_outlive_sigterm(self):
+        begun = os.path.join(self.folder, "hangs", "begun")
+        self.add("hangs", f"values once={begun}")
+        server = self.serve("--exit-timeout-secs", "1")
+        answers = []
+
+        def ask():
+            try:
+                answers.append(self.client(server).infer("hangs", [float(workers.fault("hang"))]))
+            except (OSError, http.client.HTTPException):
+                answers.append(None)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        self.assertTrue(eventually(lambda: os.path.exists(begun)))
+        pids = workers.children(server.process.pid)
+        server.process.terminate()
+        self.assertEqual(server.process.wait(GONE_WITHIN + 10), 0)
+        asking.join()
+        self.assertEqual(len(answers), 1)
+        for pid in pids:
+            self.assertTrue(eventually(lambda pid=pid: not workers.exists(pid)))
+
     def test_kills_from_outside_lose_nothing_and_blame_nobody(self):
         self.add("good")
         self.add("second")

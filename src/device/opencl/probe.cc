@@ -60,7 +60,8 @@ Device unlisted(const std::vector<std::string>& drivers, const LibraryAnswer& an
   device.state = DeviceState::kUnusable;
   device.missing = kNoEngine;
   if (answer.outcome == Outcome::kAbsent) {
-    device.missing += "; libOpenCL.so.1 is not installed: apt install ocl-icd-libopencl1";
+    device.missing +=
+        "; libOpenCL.so.1 is not installed or can't be loaded: apt install ocl-icd-libopencl1";
   } else if (answer.outcome == Outcome::kRefused) {
     device.missing += "; the OpenCL loader says: " + answer.reason;
   } else if (answer.outcome != Outcome::kNotAsked) {

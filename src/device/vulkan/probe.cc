@@ -100,7 +100,7 @@ Device unlisted(const std::vector<std::string>& drivers, const LibraryAnswer& an
   device.state = DeviceState::kUnusable;
   switch (answer.outcome) {
     case Outcome::kAbsent:
-      device.missing = "libvulkan.so.1 is not installed: apt install libvulkan1";
+      device.missing = "libvulkan.so.1 is not installed or can't be loaded: apt install libvulkan1";
       break;
     case Outcome::kRefused:
       device.missing = base::str_cat("the Vulkan loader does not start: ", answer.reason,

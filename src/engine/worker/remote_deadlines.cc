@@ -18,7 +18,11 @@ uint64_t now_ns() {
 
 // Those whose time is over, as they were given, and those of them that a worker has.
 struct RemoteRuns::Over {
-  std::vector<const sn_run*> runs;
+  struct Run {
+    const sn_run* run = nullptr;
+    bool cancelled = false;
+  };
+  std::vector<Run> runs;
   std::vector<uint64_t> in_worker;
   std::shared_ptr<WorkerProcess> worker;
 };
@@ -48,8 +52,10 @@ void RemoteRuns::keep_time() {
     Over over = take_over(now_ns());
     over.worker = worker_;
     lock.unlock();
-    for (const sn_run* run : over.runs) {
-      answer_failure(*run, SN_DEADLINE_EXCEEDED, "the run was not over at its deadline");
+    for (const auto& [run, cancelled] : over.runs) {
+      answer_failure(*run, cancelled ? SN_CANCELLED : SN_DEADLINE_EXCEEDED,
+                     cancelled ? "cancelled; the engine has not ended the run yet"
+                               : "the run was not over at its deadline");
     }
     for (const uint64_t id : over.in_worker) {
       if (over.worker != nullptr) over.worker->tell(kCancel, id, {});
@@ -71,7 +77,7 @@ RemoteRuns::Over RemoteRuns::take_over(uint64_t now) {
   };
   const auto take = [&](const RemoteRunPtr& run) {
     if (!is_over(*run)) return false;
-    over.runs.push_back(run->run);
+    over.runs.push_back({run->run, run->cancelled});
     return true;
   };
   std::erase_if(waiting_, take);

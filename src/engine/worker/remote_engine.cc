@@ -34,9 +34,8 @@ base::Result<std::string> default_program() {
     const auto program = folder / kProgram;
     if (std::filesystem::exists(program, error)) return program.string();
   }
-  return absl::NotFoundError(base::str_cat(
-      "there is no ", (self / kProgram).string(),
-      "; install supernova-worker beside supernova, or name it with the option worker.program"));
+  return absl::NotFoundError(base::str_cat("there is no ", (self / kProgram).string(),
+                                           "; install supernova-worker beside supernova"));
 }
 
 std::vector<std::string> lines_of(std::string_view text) {

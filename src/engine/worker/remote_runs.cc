@@ -26,6 +26,9 @@ constexpr auto kLeastPatience = std::chrono::milliseconds(1);
 constexpr uint64_t kQuickNs = 200'000;
 constexpr auto kLook = std::chrono::microseconds(200);
 constexpr auto kLookAlone = std::chrono::microseconds(20);  // then others may have the processor
+constexpr auto kCancelPatience = std::chrono::seconds(10);
+// A worker has processors for its first run by then.
+constexpr auto kTakenWithin = std::chrono::milliseconds(5000);
 // The worker is woken before so much is copied, not after.
 constexpr size_t kLongCopy = size_t{64} << 10U;
 
@@ -221,6 +224,11 @@ void RemoteRuns::cancel(const sn_run& given) {
       if (run->run != &given) continue;
       run->cancelled = true;
       run->head().cancelled.store(1);
+      // An engine that can't end it, or hangs, keeps its caller no longer than this.
+      const auto latest = Clock::now().time_since_epoch() + kCancelPatience;
+      const auto latest_ns = static_cast<uint64_t>(std::chrono::nanoseconds(latest).count());
+      if (run->deadline_ns == 0 || run->deadline_ns > latest_ns) run->deadline_ns = latest_ns;
+      watch(*run);
       worker = worker_;
       id = key;
     }
@@ -364,16 +372,23 @@ base::Status RemoteRuns::refusal() {
 bool RemoteRuns::mark_overdue(std::chrono::milliseconds timeout) {
   std::lock_guard lock(mutex_);
   bool any = false;
+  bool none_started = true;
+  bool waits_long = false;
   const auto now = Clock::now();
   for (const auto* runs : {&in_flight_, &abandoned_}) {
     for (const auto& [id, run] : *runs) {
-      const auto most = timeout * (run->careful ? kCarefulPatience : 1);
-      if (now - run->submitted < most || run->head().started.load() == 0) continue;
-      run->overdue = true;
-      any = true;
+      const bool started = run->head().started.load() != 0;
+      none_started = none_started && !started;
+      const auto most = std::max(timeout, started ? timeout : kTakenWithin) *
+                        (run->careful ? kCarefulPatience : 1);
+      if (now - run->submitted < most) continue;
+      run->overdue = started;
+      any = any || started;
+      waits_long = waits_long || !started;
     }
   }
-  return any;
+  // Runs wait for each other; where none has begun, the worker is stopped or stuck.
+  return any || (none_started && waits_long);
 }
 
 }  // namespace supernova::engine::worker

@@ -2,8 +2,9 @@
 // the next one. Thread-safe.
 //
 // A run that is not over at its deadline is answered then, on a thread of this class's own, and
-// told to end. Until it does it is abandoned: the worker still has it, with its memory and its
-// place among the runs of its instance, so that the next run waits for both.
+// told to end; so is one that is not over some time after it was cancelled. Until it does it is
+// abandoned: the worker still has it, with its memory and its place among the runs of its instance,
+// so that the next run waits for both.
 #pragma once
 
 #include <atomic>
@@ -80,7 +81,8 @@ class RemoteRuns {
   std::optional<std::chrono::steady_clock::time_point> waits_since();
   // What refuse() said.
   base::Status refusal();
-  // Marks those that have been in a worker for longer than they may; whether there are any.
+  // Marks those that have been in a worker for longer than they may; whether there are any, or the
+  // worker begins none.
   bool mark_overdue(std::chrono::milliseconds timeout);
 
   // For threads that must not wait for a worker: they are the ones that hear it.

@@ -75,14 +75,15 @@ class WorkerEngine : public testing::Test {
   }
 
   static std::future<Answer> ask(Session& session, std::vector<float> values,
-                                 milliseconds deadline = {}) {
+                                 milliseconds deadline = {}, Stop* stop = nullptr) {
     auto promise = std::make_shared<std::promise<Answer>>();
     tensor::Request request;
     if (deadline.count() > 0) request.deadline = std::chrono::steady_clock::now() + deadline;
     request.inputs.push_back(tensor_of("INPUT0", tensor::DataType::kFp32,
                                        {static_cast<int64_t>(values.size())}, values));
     auto answer = promise->get_future();
-    session.run(request, [promise](Answer response) { promise->set_value(std::move(response)); });
+    session.run(
+        request, [promise](Answer response) { promise->set_value(std::move(response)); }, stop);
     return answer;
   }
   static void expect_through(Session& session, std::vector<float> values) {
@@ -233,6 +234,18 @@ TEST_F(WorkerEngine, ARunThatHangsIsEnded) {
   EXPECT_EQ(record()->ends(EndCause::kTimedOut), 1U);
 }
 
+TEST_F(WorkerEngine, AWorkerThatIsStoppedIsReplaced) {
+  open({{"worker.run_timeout_ms", "300"}});
+  const Opened it = load("values");
+  expect_through(*it.session, {1});
+  wait_for([&] { return record()->pid() != 0; });
+  const pid_t pid = record()->pid();
+  ::kill(pid, SIGSTOP);
+  expect_through(*it.session, {2});
+  EXPECT_NE(record()->pid(), pid);
+  EXPECT_EQ(record()->ends(EndCause::kTimedOut), 1U);
+}
+
 TEST_F(WorkerEngine, ALoadThatHangsIsEnded) {
   open({{"worker.load_timeout_ms", "2000"}});
   const Opened good = load("");
@@ -254,6 +267,18 @@ TEST_F(WorkerEngine, ARunIsAnsweredAtItsDeadlineWhateverTheEngineDoes) {
   it = Opened{};
   wait_for([&] { return record()->ends(EndCause::kTimedOut) == 1; });
   expect_through(*load("").session, {2});
+}
+
+TEST_F(WorkerEngine, ARunThatIsCancelledAndDoesNotEndKeepsNobody) {
+  open({{"worker.load_timeout_ms", "3000"}});
+  Opened it = load("values");
+  Stop stop;
+  auto hung = ask(*it.session, {kHang}, {}, &stop);
+  stop.request();
+  EXPECT_EQ(hung.get().status().code(), absl::StatusCode::kCancelled);
+  expect_through(*it.session, {1});
+  it = Opened{};
+  wait_for([&] { return record()->ends(EndCause::kTimedOut) == 1; });
 }
 
 TEST_F(WorkerEngine, WhatIsAnsweredAtItsDeadlineIsBlamedForWhatItDoesLater) {

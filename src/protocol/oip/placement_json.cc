@@ -48,7 +48,8 @@ void append_instance(std::string& out, const service::ModelPlacement& placement,
   append_text(out, "device", instance.device);
   append_text_if(out, "device_model", instance.device_model);
   append_count_if(out, "count", instance.limit);
-  append_raw(out, "whole", instance.partly ? "false" : "true");
+  const bool never_opened = instance.sessions == 0 && !placement.report->failure.empty();
+  append_raw(out, "whole", instance.partly || never_opened ? "false" : "true");
   // What an instance says of itself counts before what was expected.
   const auto known = [&](uint64_t engine::Verdict::*figure) {
     return instance.opened.*figure != 0 ? instance.opened.*figure : instance.expected.*figure;

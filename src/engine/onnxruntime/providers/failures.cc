@@ -89,8 +89,10 @@ base::Status device_failure(const Provider& provider, const base::Status& status
 std::string plain_report(std::string_view report) {
   constexpr std::string_view kNoAdapter = "Failed to get a WebGPU adapter";
   if (const size_t at = report.find(kNoAdapter); at != std::string_view::npos) {
+    std::string_view said = report.substr(at);
+    said = said.substr(0, said.find_last_not_of(" .\n") + 1);
     return base::str_cat(
-        report.substr(at),
+        said,
         ". No Vulkan driver here is one it takes: install the GPU vendor's current "
         "one, or Mesa 25 or later (Debian 12: mesa-vulkan-drivers from "
         "bookworm-backports); VK_DRIVER_FILES chooses among several");

@@ -92,6 +92,8 @@ TEST(DeviceFailures, AReportIsMadePlain) {
   EXPECT_EQ(plain_report(cuda("2: out of memory")), "CUDA failure 2: out of memory");
   EXPECT_EQ(plain_report("CUDA failure 1001: made up"), "CUDA failure 1001: made up");
   EXPECT_EQ(plain_report("unknown option"), "unknown option");
+  EXPECT_THAT(plain_report("Failed to get a WebGPU adapter: No supported adapters .\n"),
+              HasSubstr("adapter: No supported adapters. No Vulkan driver"));
   EXPECT_THAT(plain_report("webgpu_context.cc:70 Failed to get a WebGPU adapter: none"),
               AllOf(StartsWith("Failed to get a WebGPU adapter: none"), HasSubstr("Mesa 25"),
                     Not(HasSubstr(".cc"))));

@@ -62,9 +62,10 @@ std::string say_fallback(const std::vector<PlacedNode>& nodes, std::string_view 
   }
   if (count == 0) return "";
   if (count > kMostNamed) named.push_back(base::str_cat("and ", count - kMostNamed, " more"));
+  const bool one = count == 1 && !listed;
   return base::str_cat(count, listed ? base::str_cat(" of ", nodes.size()) : "",
-                       " nodes run on the CPU because ", wanted,
-                       " does not take them: ", base::str_join(named, ", "));
+                       one ? " node runs" : " nodes run", " on the CPU because ", wanted,
+                       " does not take ", one ? "it: " : "them: ", base::str_join(named, ", "));
 }
 
 }  // namespace supernova::engine::onnxruntime

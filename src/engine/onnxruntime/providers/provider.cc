@@ -27,6 +27,7 @@ constexpr char kCudnn[] = "libcudnn.so.9";
 constexpr char kVulkanLoader[] = "libvulkan.so.1";
 
 std::string device_name(const sn_device& device) {
+  if (device.kind == SN_DEVICE_CPU) return "cpu";
   return base::str_cat(device::device_kind_name(static_cast<sn_device_kind>(device.kind)), ":",
                        device.ordinal);
 }
@@ -111,8 +112,8 @@ base::Result<Provider> built_in(ProviderKind kind, const sn_device& device) {
   std::string missing;
   if (kind == ProviderKind::kWebGpu) {
     if (!device::is_graphics(device.kind)) {
-      return absl::FailedPreconditionError(
-          base::str_cat("WebGPU drives graphics processors, not ", provider.device));
+      return absl::FailedPreconditionError(base::str_cat(
+          "WebGPU drives graphics processors, not ", provider.device, "; name one as the device"));
     }
     provider.name = "WebGpuExecutionProvider";
     missing = missing_for_webgpu();
@@ -121,7 +122,8 @@ base::Result<Provider> built_in(ProviderKind kind, const sn_device& device) {
         kind == ProviderKind::kCuda ? "CUDAExecutionProvider" : "TensorrtExecutionProvider";
     if (device.kind != SN_DEVICE_NVIDIA) {
       return absl::FailedPreconditionError(
-          base::str_cat(provider.name, " drives devices of NVIDIA, not ", provider.device));
+          base::str_cat(provider.name, " drives devices of NVIDIA, not ", provider.device,
+                        "; name one as the device"));
     }
     missing = missing_for(kCudaLibrary);
     if (missing.empty() && kind == ProviderKind::kTensorRt) missing = missing_for(kTensorRtLibrary);
