@@ -841,9 +841,25 @@ def rnn(c):
                              [c.y("float32")], o))
 
 
+def integer_svdf(c):
+    """SVDF of integers, whose state and weights over time have 16 bits. The runtime takes it with ReLU
+    only, which it leaves to the output's type, and does not look after sums beyond 32 bits."""
+    b, i, u, rank, memory = c.size(1, 2), c.size(1, 4), c.size(1, 4), c.size(1, 2), c.size(1, 4)
+    xq, wq = c.quant("int8", 4), Quant(c.n.uniform(0.004, 0.01))
+    tq, sq = Quant(c.n.uniform(0.5, 1) / 4096), Quant(c.n.uniform(4, 8) / 65535)
+    feature = c.g.const(np.maximum(c.array("int8", [u * rank, i]), -127), quant=wq)
+    time = c.g.const(c.array("int16", [u * rank, memory]) // 8, quant=tq)
+    step = float(sq.scale[0] * tq.scale[0])
+    bias_ = c.g.const((c.n.uniform(-1, 1, u) / step).astype("int32"), quant=Quant(step))
+    state = c.g.tensor("int16", [b, memory * u * rank], quant=sq, variable=True)
+    o = options("SVDF", rank=rank, fusedActivationFunction=1)
+    ins = [c.x("int8", [b, i], xq), feature, time, bias_, state]
+    return c.g.finish(c.g.op("SVDF", ins, [c.y("int8", Quant(4 / 255, -128))], o, version=3))
+
+
 def stream(c):
     """A recurrent layer that hears several requests."""
-    graph = rnn(c)
+    graph = integer_svdf(c) if c.chance(0.2) else rnn(c)
     graph.later = [[c.array(str(feed.dtype), feed.shape) for feed in graph.feeds]
                    for _ in range(c.size(1, 2))]
     return graph
