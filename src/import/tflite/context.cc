@@ -207,7 +207,7 @@ Value* Scope::state(Builder& b, int32_t number) {
   Value* start = zeros(b, outside);
   if (start->poison) return start;
   std::string name = session_->names.give(def, "state", static_cast<size_t>(number));
-  note_start(*session_, name, start);
+  if (is_quantised(outside)) note_start(*session_, name, start);
   Value* value = session_->state->input(name, start->type);
   session_->state_tensors.push_back({number, std::move(name)});
   return from_file(b, value, def);
