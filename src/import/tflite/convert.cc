@@ -200,7 +200,8 @@ void add_outputs(Builder& b, Scope& scope, const std::vector<std::string>& names
 // What requests leave behind: outputs, or a note that it goes.
 void add_state(Builder& b, Scope& scope) {
   Session& session = scope.session();
-  for (const auto& [number, name] : session.state_tensors) {
+  const std::vector<StateTensor> states = session.state_tensors;
+  for (const auto& [number, name] : states) {
     TensorDef next;
     const std::string wanted = base::str_cat(name, ".next");
     next.name = wanted;
