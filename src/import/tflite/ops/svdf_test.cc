@@ -3,13 +3,13 @@
 namespace supernova::import::tflite {
 namespace {
 
-TfModel svdf(int32_t rank) {
+TfModel svdf(int32_t rank, const std::vector<int32_t>& state_shape = {1, 8}) {
   TfModel model;
   const auto x = model.input({TfType::kFloat32, {1, 2}});
   const auto feature = model.constant({4, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
   const auto time = model.constant({4, 2}, {10, 1, 20, 2, 30, 3, 40, 4});
   const auto bias = model.constant({2}, {100, 200});
-  const auto state = model.tensor({TfType::kFloat32, {1, 8}, "", {}, {}, 0, true});
+  const auto state = model.tensor({TfType::kFloat32, state_shape, "", {}, {}, 0, true});
   const auto y = model.tensor({TfType::kFloat32, {1, 2}});
   model.op("SVDF", {x, feature, time, bias, state}, {y}, FlatTable().number(0, rank));
   model.set_outputs({y});
@@ -64,6 +64,11 @@ TEST(TfliteSvdf, SaysWhereAQuantisedStateStarts) {
 
 TEST(TfliteSvdf, RefusesARankThatDoesNotDivide) {
   EXPECT_THAT(refusal(svdf(3)), HasSubstr("its weights don't fit its rank"));
+}
+
+// Found by the fuzzer: the first of no sizes was read.
+TEST(TfliteSvdf, RefusesAStateWithoutAxes) {
+  EXPECT_THAT(refusal(svdf(2, {})), HasSubstr("data and state must have two axes"));
 }
 
 }  // namespace
