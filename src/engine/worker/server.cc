@@ -86,6 +86,7 @@ class Server {
   void enqueue(Message message);
   void answer_calls();
   void answer(Message message);
+  void be_idle();
   base::Status call(Message& message, Writer& out);
   base::Status call_carefully(Message& message);
   void undo(MessageType type, const std::string& body);
@@ -201,12 +202,14 @@ void Server::answer_calls() {
     lock.unlock();
     answer(std::move(message));
     lock.lock();
-    ++idle_;
   }
 }
 
 void Server::answer(Message message) {
-  if (message.type == kCancel) return runs_->cancel(message.id);
+  if (message.type == kCancel) {
+    runs_->cancel(message.id);
+    return be_idle();
+  }
   const uint64_t id = message.id;
   std::string reply;
   Writer out(reply);
@@ -221,7 +224,15 @@ void Server::answer(Message message) {
     write_error(out, static_cast<int32_t>(status.code()), base::message(status));
   }
   runs_->settle();
+  be_idle();
   socket_.send(kReply, id, reply).IgnoreError();
+}
+
+// Before it is heard of, or the next call finds nobody there and gets one more thread, whose stack
+// is memory of the worker's for good.
+void Server::be_idle() {
+  std::lock_guard lock(mutex_);
+  ++idle_;
 }
 
 base::Status Server::call(Message& message, Writer& out) {
