@@ -15,6 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto content = std::make_shared<std::string>(reinterpret_cast<const char*>(data), size);
   (void)tflite::attached_files(*content);
   (void)tflite::read_flex_map(*content);
-  (void)tflite::import_content(*content, content, "/nonexistent/model.tflite");
+  const auto result = tflite::import_content(*content, content, "/nonexistent/model.tflite");
+  if (result.ok()) {
+    (void)tflite::import_content(*content, content, "/nonexistent/model.tflite",
+                                 {{"state", "tensors"}});
+  }
   return 0;
 }

@@ -9,8 +9,7 @@ namespace supernova::bench {
 base::Status InProcess::open(const model::VersionSource& source, tensor::ArtefactProvider& provider,
                              engine::Catalogue& engines, device::DeviceList& devices,
                              const model::LoadOptions& options) {
-  model::Steward steward;
-  const model::SessionOpener opener(provider, engines, devices, steward);
+  const model::SessionOpener opener(provider, engines, devices);
   SN_TRY(opener.open(source.name, source.path, {}, options, opened_));
   for (const std::string& warning : opened_.warnings) {
     SN_LOG(Warning, "model '{}': {}", source.name, warning);

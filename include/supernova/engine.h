@@ -44,7 +44,7 @@ typedef enum sn_code {
   SN_FAILED_PRECONDITION = 9,
   SN_UNIMPLEMENTED = 12,
   SN_INTERNAL = 13,
-  SN_UNAVAILABLE = 14
+  SN_UNAVAILABLE = 14 /* of a run, or when something is opened: its device is lost to the process */
 } sn_code;
 
 /* Owned by the caller. `message` is cut, never overrun; say what failed, where, and the remedy. */

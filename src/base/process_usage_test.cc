@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/sanitized.h"
+
 namespace supernova::base {
 namespace {
 
@@ -68,7 +70,7 @@ TEST(ProcessUsage, KnowsThisProcess) {
 
 // One large block and many small ones, on another thread.
 TEST(ProcessUsage, TheHeapGrowsByWhatIsAllocated) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SUPERNOVA_SANITIZED
   GTEST_SKIP() << "the sanitizer has an allocator of its own";
 #endif
   const uint64_t before = heap_bytes();

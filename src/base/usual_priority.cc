@@ -10,6 +10,7 @@
 namespace supernova::base {
 namespace {
 
+// Starts threads for others.
 class Starter {
  public:
   void keep() {
@@ -19,27 +20,43 @@ class Starter {
     is_kept_ = true;
   }
 
-  void run(absl::FunctionRef<void()> start) {
-    Order order{start};
+  void run(absl::FunctionRef<void()> task) {
+    Order order{task};
     {
       std::unique_lock lock(mutex_);
       if (!is_kept_) {
         lock.unlock();
-        return start();
+        return task();
       }
       changed_.wait(lock, [this] { return order_ == nullptr; });
       order_ = &order;
       changed_.notify_all();
-      changed_.wait(lock, [&] { return order.is_done; });
+      changed_.wait(lock, [&] { return order.was_tried; });
     }
+    if (order.thread.joinable()) order.thread.join();
     if (order.thrown) std::rethrow_exception(order.thrown);
   }
 
  private:
   struct Order {
-    absl::FunctionRef<void()> start;
-    bool is_done = false;
+    absl::FunctionRef<void()> task;
+    std::thread thread;
+    bool was_tried = false;
     std::exception_ptr thrown;
+
+    void start() noexcept {
+      try {
+        thread = std::thread([this] {
+          try {
+            task();
+          } catch (...) {
+            thrown = std::current_exception();
+          }
+        });
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+    }
   };
 
   [[noreturn]] void work() {
@@ -47,15 +64,8 @@ class Starter {
     std::unique_lock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this] { return order_ != nullptr; });
-      Order* const order = order_;
-      lock.unlock();
-      try {
-        order->start();
-      } catch (...) {
-        order->thrown = std::current_exception();
-      }
-      lock.lock();
-      order->is_done = true;
+      order_->start();
+      order_->was_tried = true;
       order_ = nullptr;
       changed_.notify_all();
     }
@@ -76,6 +86,6 @@ Starter& starter() {
 }  // namespace
 
 void keep_usual_priority() { starter().keep(); }
-void at_usual_priority(absl::FunctionRef<void()> start) { starter().run(start); }
+void at_usual_priority(absl::FunctionRef<void()> task) { starter().run(task); }
 
 }  // namespace supernova::base

@@ -1,6 +1,6 @@
 // A thread inherits the priority of the one that starts it, and only the privileged can raise it
-// again. What is started on a thread of low priority and outlasts its work there, a pool of threads
-// or a process, is therefore started by way of another.
+// again. What starts on a thread of low priority threads or processes that outlast its work there
+// is therefore done on another.
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -11,9 +11,8 @@ namespace supernova::base {
 // called before any thread lowers its own; further calls do nothing.
 void keep_usual_priority();
 
-// Runs `start` on that thread, or here where none is kept, and returns when it has; what it throws
-// is thrown here. It should be short: others wait meanwhile. It must not call this itself.
-// Thread-safe.
-void at_usual_priority(absl::FunctionRef<void()> start);
+// Runs `task` on a new thread with the priority that was kept and waits for its end; on this thread
+// where none was kept. What it throws is thrown here. Thread-safe.
+void at_usual_priority(absl::FunctionRef<void()> task);
 
 }  // namespace supernova::base

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <future>
 
+#include "base/sanitized.h"
 #include "compile/cpu_type.h"
 #include "compile/test_provider_options.h"
 #include "support/fake_importer.h"
@@ -190,7 +191,7 @@ TEST_F(CachedProviderTest, TooMuchTimeIsAnError) {
 }
 
 TEST_F(CachedProviderTest, TooMuchMemoryIsAnError) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SUPERNOVA_SANITIZED
   GTEST_SKIP() << "sanitizers need memory without a limit";
 #endif
   options_.workers.memory_floor = uint64_t{256} << 20U;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/sanitized.h"
 #include "compile/entry_file.h"
 #include "compile/imported_record.h"
 #include "compile/worker_job.h"
@@ -22,11 +23,7 @@ namespace {
 
 constexpr size_t kMaxJob = size_t{16} << 20U;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMemoryIsLimited = false;  // their shadows take the whole address space
-#else
-constexpr bool kMemoryIsLimited = true;
-#endif
+constexpr bool kMemoryIsLimited = SUPERNOVA_SANITIZED == 0;
 
 void limit(decltype(RLIMIT_CPU) what, uint64_t most) {
   struct rlimit now {};

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/long_wait.h"
 #include "device/vulkan/choose.h"
 #include "engine/handles.h"
 #include "engine/option_names.h"
@@ -219,6 +220,8 @@ base::Result<std::shared_ptr<Engine>> Catalogue::open_worker(Entry& entry, const
 }
 
 base::Result<std::shared_ptr<Engine>> Catalogue::open_at(Entry& entry, const Place& place) {
+  // For a worker to start, or for who has another one started.
+  const base::LongWait waits;
   if (place.isolation == Isolation::kOwnWorker) return open_worker(entry, place);
   std::lock_guard lock(entry.mutex);
   if (place.isolation == Isolation::kWorker) {
@@ -270,6 +273,7 @@ base::Result<std::shared_ptr<Engine>> Catalogue::use(std::string_view name, cons
 }
 
 base::Result<Engine*> Catalogue::open(Entry& entry) {
+  const base::LongWait waits;
   {
     std::lock_guard lock(entry.mutex);
     if (entry.home) return entry.home.get();

@@ -53,6 +53,73 @@ TEST(LoaderThreads, DoNotSettleWhileATaskRuns) {
   go.set_value();
 }
 
+// Tasks that wait until they are told to go on.
+struct Waiting {
+  explicit Waiting(LoaderThreads& threads, int count) {
+    for (int i = 0; i < count; ++i) {
+      threads.submit([this] {
+        const base::LongWait waits;
+        const base::LongWait within;
+        ++begun;
+        gone.wait();
+      });
+    }
+  }
+  std::promise<void> go;
+  const std::shared_future<void> gone = go.get_future();
+  std::atomic<int> begun = 0;
+};
+
+TEST(LoaderThreads, TasksThatWaitLendTheirPlaces) {
+  LoaderThreads threads(2, nullptr, milliseconds(1), milliseconds(1));
+  Waiting waiting(threads, 8);
+  std::promise<void> other;
+  threads.submit([&] { other.set_value(); });
+  other.get_future().get();
+  EXPECT_EQ(waiting.begun, 8);
+  // There are as many places as before when they are back.
+  waiting.go.set_value();
+  std::atomic<int> at_once = 0;
+  std::atomic<int> most = 0;
+  std::promise<void> all;
+  for (int i = 0; i < 30; ++i) {
+    threads.submit([&, i] {
+      const int now = ++at_once;
+      for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+      }
+      std::this_thread::yield();
+      --at_once;
+      if (i == 29) all.set_value();
+    });
+  }
+  all.get_future().get();
+  EXPECT_LE(most, 2);
+  threads.stop();
+}
+
+TEST(LoaderThreads, PlacesAreLentWhenTheWaitIsLongAndToSoManyOnly) {
+  std::atomic<bool> ran = false;
+  {
+    LoaderThreads threads(1, nullptr, milliseconds(1), std::chrono::hours(1));
+    Waiting waiting(threads, 1);
+    threads.submit([&] { ran = true; });
+    std::promise<void> looked;
+    while (waiting.begun == 0) std::this_thread::yield();
+    EXPECT_FALSE(ran);
+    waiting.go.set_value();
+    threads.stop();
+    EXPECT_TRUE(ran);
+  }
+  LoaderThreads threads(1, nullptr, milliseconds(1), milliseconds(0));
+  constexpr int kMost = static_cast<int>(LoaderThreads::kMaxLent) + 1;
+  Waiting waiting(threads, kMost + 3);
+  while (waiting.begun < kMost) std::this_thread::yield();
+  EXPECT_EQ(waiting.begun, kMost);
+  waiting.go.set_value();
+  threads.stop();
+  EXPECT_EQ(waiting.begun, kMost + 3);
+}
+
 TEST(LoaderThreads, EndWithoutHavingSettled) {
   std::atomic<int> settled = 0;
   std::promise<void> done;

@@ -41,7 +41,7 @@ ModelManager::ModelManager(tensor::ArtefactProvider& provider, engine::Catalogue
                            device::DeviceList* devices)
     : provider_(provider),
       devices_(devices != nullptr ? *devices : own_devices_),
-      opener_(provider, catalogue, devices_, steward_),
+      opener_(provider, catalogue, devices_),
       reconciler_(opener_, steward_, look_up_) {}
 
 ModelManager::~ModelManager() { drain(); }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/usual_priority.h"
 #include "engine/misspelt_option.h"
 #include "engine/option_values.h"
 #include "model/config_instances.h"
@@ -176,10 +177,16 @@ base::Status SessionOpener::open_session(OpenSessions& opened, size_t place) con
     ++instance.sessions;
     return {};
   };
-  // Threads that an engine starts inherit the priority of the thread that opens it, for ever.
-  if (!opened.options.contains(engine::kIntraOpThreads)) return open();
+  // Threads that an engine starts inherit the priority of the thread that opens it, for ever. Those
+  // in a worker don't, and a worker may take its time.
+  SN_ASSIGN(const engine::Isolation isolation,
+            catalogue_.isolation(opened.report.engine, device::to_abi(device), opened.options));
+  if (!opened.options.contains(engine::kIntraOpThreads) ||
+      isolation != engine::Isolation::kInProcess) {
+    return open();
+  }
   base::Status status;
-  steward_.run([&] { status = open(); });
+  base::at_usual_priority([&] { status = open(); });
   return status;
 }
 
@@ -189,6 +196,8 @@ base::Status SessionOpener::open_place(OpenSessions& opened, size_t place) const
   SN_TRY(open_session(opened, place));
   InstanceReport& instance = opened.report.instances[place];
   auto info = opened.sessions.back().session->info();
+  // Its worker's device was lost; the next worker says what it is there.
+  if (absl::IsUnavailable(info.status())) info = opened.sessions.back().session->info();
   if (!info.ok()) {
     SN_LOG(Warning, "model '{}': engine '{}' does not say what it uses: {}", opened.owner,
            opened.report.engine, base::message(info.status()));

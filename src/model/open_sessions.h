@@ -15,7 +15,6 @@
 #include "model/find_placement.h"
 #include "model/model_plan.h"
 #include "model/placement_report.h"
-#include "model/steward.h"
 #include "schedule/scheduler.h"
 
 namespace supernova::model {
@@ -52,11 +51,10 @@ struct OpenSessions {
 class SessionOpener {
  public:
   SessionOpener(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue,
-                device::DeviceList& devices, Steward& steward)
+                device::DeviceList& devices)
       : provider_(provider),
         catalogue_(catalogue),
-        finder_(provider, catalogue, devices, measured_),
-        steward_(steward) {}
+        finder_(provider, catalogue, devices, measured_) {}
 
   // Opens the first session of each place of the model `name`, whose file or folder is `path`. On
   // failure the report says how far it went.
@@ -81,7 +79,6 @@ class SessionOpener {
   engine::Catalogue& catalogue_;
   mutable MeasuredRuns measured_;
   PlacementFinder finder_;
-  Steward& steward_;
 };
 
 }  // namespace supernova::model

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "base/usual_priority.h"
 #include "model/config_resolve.h"
 #include "model/warm_up.h"
 #include "model/warm_up_samples.h"
@@ -213,7 +214,7 @@ void VersionOpener::finish(ModelVersion& version, ModelConfig config,
   auto shared = share_runs(std::move(sessions), opened.report);
   // Threads that run models must not inherit the priority of a loader.
   std::unique_ptr<schedule::Scheduler> scheduler;
-  steward_.run(
+  base::at_usual_priority(
       [&] { scheduler = std::make_unique<schedule::Scheduler>(std::move(shared), queue); });
   const LoadFacts facts = meter.finish(engine_bytes);
   version.statistics().record_load(facts);

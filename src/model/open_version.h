@@ -10,8 +10,8 @@ namespace supernova::model {
 class VersionOpener {
  public:
   VersionOpener(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue,
-                device::DeviceList& devices, Steward& steward)
-      : sessions_(provider, catalogue, devices, steward), steward_(steward) {}
+                device::DeviceList& devices)
+      : sessions_(provider, catalogue, devices) {}
 
   // Makes a version that is loading ready; its state is unchanged on failure, but it then has a
   // report of its placement, as far as that went.
@@ -26,7 +26,6 @@ class VersionOpener {
               const LoadMeter& meter, OpenSessions& opened) const;
 
   const SessionOpener sessions_;
-  Steward& steward_;
 };
 
 }  // namespace supernova::model

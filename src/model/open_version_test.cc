@@ -291,8 +291,7 @@ class OpenVersionTest : public ::testing::Test {
   device::Devices machine_;
   int looks_ = 0;
   device::DeviceList list_{[this] { return ++looks_, machine_; }};
-  Steward steward_;
-  VersionOpener opener_{provider_, catalogue_, list_, steward_};
+  VersionOpener opener_{provider_, catalogue_, list_};
   LoadOptions options_;
   std::unique_ptr<ModelVersion> version_;
   mutable std::shared_ptr<const PlacementReport> report_;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/process_usage.h"
+#include "base/sanitized.h"
 
 namespace supernova::model {
 namespace {
@@ -124,7 +125,7 @@ TEST(Statistics, TheLatestLoadIsKept) {
 TEST(LoadMeter, BelievesTheEngineElseTheHeap) {
   const LoadMeter meter;
   EXPECT_EQ(meter.finish(1234).memory_bytes, 1234U);
-#if defined(__SANITIZE_ADDRESS__) || defined(_GLIBCXX_TSAN)
+#if SUPERNOVA_SANITIZED
   GTEST_SKIP() << "the sanitizer has an allocator of its own";
 #endif
   const std::vector<char> weights(16 << 20, 'w');

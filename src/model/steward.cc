@@ -3,7 +3,6 @@
 #include <malloc.h>
 
 #include <condition_variable>
-#include <future>
 #include <map>
 #include <set>
 #include <vector>
@@ -28,7 +27,6 @@ struct Steward::Core {
   std::condition_variable wake;
   std::set<const ModelVersion*> alive;
   std::vector<std::unique_ptr<ModelVersion>> closing;
-  std::vector<std::function<void()>> tasks;
   std::vector<std::function<void()>> due;
   Waiters waiters;
   bool stopping = false;
@@ -75,12 +73,7 @@ void Steward::Core::work() {
   bool closed_some = false;
   std::unique_lock lock(mutex);
   while (true) {
-    if (!tasks.empty()) {
-      const auto now_due = std::exchange(tasks, {});
-      lock.unlock();
-      for (const auto& task : now_due) task();
-      lock.lock();
-    } else if (!closing.empty()) {
+    if (!closing.empty()) {
       std::unique_ptr<ModelVersion> version = std::move(closing.back());
       closing.pop_back();
       const ModelVersion* const which = version.get();
@@ -133,23 +126,6 @@ void Steward::when_closed(const ModelVersion* version, Clock::time_point deadlin
     core_->due.push_back(std::move(then));
   }
   core_->wake.notify_all();
-}
-
-void Steward::run(const std::function<void()>& task) {
-  std::promise<void> done;
-  {
-    std::unique_lock lock(core_->mutex);
-    if (core_->stopping) {
-      lock.unlock();
-      return task();
-    }
-    core_->tasks.emplace_back([&] {
-      task();
-      done.set_value();
-    });
-    core_->wake.notify_all();
-  }
-  done.get_future().wait();
 }
 
 void Steward::stop() {

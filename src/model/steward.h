@@ -1,6 +1,6 @@
 // The thread on which versions end. Whoever lets go of the last handle, an I/O thread say, only
 // hands the version over: here its queue and session are closed, and the memory goes back to the
-// system. It also lends its ordinary priority to loads that start threads. Thread-safe.
+// system. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -28,9 +28,6 @@ class Steward {
   // `deadline`, or when the steward stops.
   void when_closed(const ModelVersion* version, Clock::time_point deadline,
                    std::function<void()> then);
-  // Runs `task` on the steward's thread and waits for it; on this thread when it has stopped. Not
-  // to be called on the steward's thread.
-  void run(const std::function<void()>& task);
   // Closes what has been let go of and ends the thread.
   void stop();
 

@@ -5,6 +5,8 @@
 #include <future>
 #include <optional>
 
+#include "base/long_wait.h"
+
 namespace supernova::model {
 namespace {
 
@@ -38,6 +40,7 @@ base::Status run_once(engine::Session& session, tensor::Request request,
   session.run(request, [answer](base::Result<tensor::Response> result) {
     answer->set_value(result.status());
   });
+  const base::LongWait waits;
   const base::Status ended = status.get();
   if (!absl::IsDeadlineExceeded(ended)) return base::annotate(ended, "warm-up run");
   return absl::DeadlineExceededError(

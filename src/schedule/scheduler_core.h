@@ -78,6 +78,8 @@ class Scheduler::Core final : public WorkSource,
     Results results;
   };
   class Frame;
+  // A session that has lost its device is tried this often: a worker may have started anew.
+  static constexpr std::chrono::seconds kTryAgain{5};
   enum class End { kCall, kAnswer, kStop };
 
   bool answer_from_cache(Item& item);
@@ -93,6 +95,7 @@ class Scheduler::Core final : public WorkSource,
 
   void refuse(Item& item, const base::Status& status);
   void bury(Items& dead);
+  // run_batch.cc
   void run(Batch* batch);
   void finish(Batch* batch, base::Result<tensor::Response> result);
   bool move_elsewhere(Batch& batch, const base::Result<tensor::Response>& result);
@@ -140,6 +143,28 @@ class Scheduler::Core final : public WorkSource,
   uint64_t next_answer_ = 0;
   bool delivering_ = false;
   std::map<uint64_t, Answer> outbox_;
+};
+
+// That a thread is within a run or a completion of a core.
+class Scheduler::Core::Frame {
+ public:
+  explicit Frame(const Core* core) : core_(core), outer_(innermost) { innermost = this; }
+  ~Frame() { innermost = outer_; }
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  static bool on_this_thread() { return innermost != nullptr; }
+  static bool on_this_thread(const Core* core) {
+    for (const Frame* at = innermost; at != nullptr; at = at->outer_) {
+      if (at->core_ == core) return true;
+    }
+    return false;
+  }
+
+ private:
+  static thread_local Frame* innermost;
+  const Core* core_;
+  Frame* outer_;
 };
 
 }  // namespace supernova::schedule

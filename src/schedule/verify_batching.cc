@@ -6,6 +6,7 @@
 #include <future>
 #include <optional>
 
+#include "base/long_wait.h"
 #include "schedule/join.h"
 #include "schedule/made_up.h"
 
@@ -68,6 +69,7 @@ base::Result<tensor::Response> run(engine::Session& session, const tensor::Reque
   session.run(request, [answer](base::Result<tensor::Response> response) {
     answer->set_value(std::move(response));
   });
+  const base::LongWait waits;
   return result.get();
 }
 

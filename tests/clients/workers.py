@@ -11,7 +11,8 @@ from server import BINARY
 
 ENGINES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(BINARY))), "tests/engines")
 # The faults of tests/faulty_engine, in its order: 1000 + index as the first element chooses one.
-FAULTS = ["none", "segv", "abort", "exit", "hang", "allocate", "slow", "corrupt", "error"]
+FAULTS = ["none", "segv", "abort", "exit", "hang", "allocate", "slow", "corrupt", "error",
+          "lost", "fade", "sink", "meet"]
 
 
 def is_sanitized():

@@ -96,6 +96,7 @@ const sn_engine_api* worker_entry(uint32_t version) {
 template <const WorkerOptions& hosted>
 EngineCase in_a_worker(EngineCase engine_case) {
   engine_case.name += "_in_a_worker";
+  engine_case.is_in_worker = true;
   engine_case.entry = [] { return &worker_entry<hosted>; };
   engine_case.open = [] { return engine::Engine::open(&worker_entry<hosted>, {}); };
   return engine_case;

@@ -22,6 +22,7 @@ struct EngineCase {
   // Where `open` opens it, and with what.
   sn_device device = {sizeof(sn_device), SN_DEVICE_CPU, 0, nullptr, 0, 0};
   engine::Options options = {};
+  bool is_in_worker = false;  // of its own, which is replaced when it ends
 };
 std::ostream& operator<<(std::ostream& out, const EngineCase& engine_case);
 

@@ -286,7 +286,7 @@ TEST_P(OnnxProviders, RefusesFilesThatAreNoModelsAlsoForADevice) {
   }
 }
 
-TEST_P(OnnxProviders, ADeviceLostWhileServingIsUnavailable) {
+TEST_P(OnnxProviders, ADeviceLostWhileServingIsUnavailableUnlessAWorkerIsReplaced) {
   const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.lose_after", "4"}}));
   ASSERT_TRUE(it.ok()) << it.status();
   const auto ask = [&] { return run(*it->session, {floats("x", {1, 2}, {1, 1})}).status(); };
@@ -294,6 +294,10 @@ TEST_P(OnnxProviders, ADeviceLostWhileServingIsUnavailable) {
   EXPECT_TRUE(ask().ok());
   for (int i = 0; i < 3; ++i) {
     const base::Status status = ask();
+    if (GetParam().is_in_worker) {
+      EXPECT_TRUE(status.ok()) << status;
+      continue;
+    }
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
     EXPECT_THAT(std::string(status.message()),
                 AllOf(HasSubstr("the test device is gone"), HasSubstr("npu:0"),

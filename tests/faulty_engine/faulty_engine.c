@@ -2,15 +2,21 @@
  * OUTPUT0, unless the model's file, whitespace-separated words, says otherwise:
  *   load=FAULT   a fault in model_open      open=FAULT   in instance_open     run=FAULT   in run
  *   values       the first element of INPUT0 chooses the fault of that run (see kFaults)
- *   once=PATH    a fault happens only while PATH is absent, which it then makes
+ *   once=PATH    a fault happens only while PATH is absent, which it then makes, with its process's
+ *                number in it
+ *   while=PATH   a fault happens, and "hang" hangs, only while PATH is there
+ *   meet=N       "meet" waits until so many are in it
  *   slow_ms=N    how slow "slow" is         most_mib=N   where "allocate" gives up and aborts
  *   hold_mib=N   memory that the model takes as long as it is open
- * Built with FAULTY_ABI_VERSION, FAULTY_CONSTRUCTOR or FAULTY_OFFSET it is another library: of
- * another ABI, one that aborts while it is loaded, one that adds a number to what it hands through.
+ * Once a fault has "lost" the device, nothing is opened or run any more in that process; "fade"
+ * says so in instance_info only, "sink" in both while the run fails as if for another reason. Built
+ * with FAULTY_ABI_VERSION, FAULTY_CONSTRUCTOR or FAULTY_OFFSET it is another library: of another
+ * ABI, one that aborts while it is loaded, one that adds a number to what it hands through.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,12 +46,17 @@ typedef enum {
   kSlow,
   kCorrupt,
   kError,
+  kLost,
+  kFade,
+  kSink,
+  kMeet,
   kFaultCount
 } fault_kind;
 
 /* With "values", 1000 + index as the first element chooses. */
-static const char* const kFaults[kFaultCount] = {"none",     "segv", "abort",   "exit", "hang",
-                                                 "allocate", "slow", "corrupt", "error"};
+static const char* const kFaults[kFaultCount] = {"none",     "segv", "abort",   "exit",  "hang",
+                                                 "allocate", "slow", "corrupt", "error", "lost",
+                                                 "fade",     "sink", "meet"};
 
 struct sn_engine {
   int placeholder;
@@ -55,15 +66,21 @@ struct sn_model {
   fault_kind open;
   fault_kind run;
   int values;
+  long meet;
   long slow_ms;
   long most_mib;
   long hold_mib;
   char* held;
   char once[1024];
+  char only_while[1024];
 };
 struct sn_instance {
   const struct sn_model* model;
 };
+
+static atomic_int device_is_lost;
+static atomic_int device_fades;
+static atomic_int have_met;
 
 static const char* const kFormats[] = {"*"};
 static const sn_engine_info kEngine = {.size = sizeof(sn_engine_info),
@@ -119,14 +136,22 @@ static void allocate(long most_mib) {
 
 /* A fault with "once" happens to the first that makes the file. */
 static int is_due(const struct sn_model* model) {
+  if (model->only_while[0] != '\0' && access(model->only_while, F_OK) != 0) return 0;
   if (model->once[0] == '\0') return 1;
   const int file = open(model->once, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
   if (file < 0) return 0;
+  dprintf(file, "%d", (int)getpid());
   close(file);
   return 1;
 }
 
+static int32_t lose(sn_error* error) {
+  device_is_lost = 1;
+  return fail(error, SN_UNAVAILABLE, "the test device is lost");
+}
+
 static int32_t commit(const struct sn_model* model, fault_kind fault, sn_error* error) {
+  if (device_is_lost) return lose(error);
   if (fault == kNone || fault == kCorrupt || !is_due(model)) return SN_OK;
   switch (fault) {
     case kSegv:
@@ -137,12 +162,25 @@ static int32_t commit(const struct sn_model* model, fault_kind fault, sn_error* 
     case kExit:
       exit(3);
     case kHang:
-      for (;;) pause();
+      while (model->only_while[0] == '\0' || access(model->only_while, F_OK) == 0) sleep_ms(1);
+      break;
     case kAllocate:
       allocate(model->most_mib);
       break;
+    case kMeet:
+      ++have_met;
+      while (have_met < model->meet) sleep_ms(1);
+      break;
     case kSlow:
       sleep_ms(model->slow_ms);
+      break;
+    case kLost:
+      return lose(error);
+    case kSink:
+      device_fades = 1;
+      return fail(error, SN_INTERNAL, "something went wrong");
+    case kFade:
+      device_fades = 1;
       break;
     case kError:
       return fail(error, SN_INTERNAL, "this model fails as it was told to");
@@ -173,10 +211,14 @@ static void read_word(struct sn_model* model, const char* word) {
   if (strncmp(word, "open=", 5) == 0) model->open = fault_of(word + 5);
   if (strncmp(word, "run=", 4) == 0) model->run = fault_of(word + 4);
   if (strcmp(word, "values") == 0) model->values = 1;
+  if (strncmp(word, "meet=", 5) == 0) model->meet = atol(word + 5);
   if (strncmp(word, "slow_ms=", 8) == 0) model->slow_ms = atol(word + 8);
   if (strncmp(word, "most_mib=", 9) == 0) model->most_mib = atol(word + 9);
   if (strncmp(word, "hold_mib=", 9) == 0) model->hold_mib = atol(word + 9);
   if (strncmp(word, "once=", 5) == 0) strncpy(model->once, word + 5, sizeof(model->once) - 1);
+  if (strncmp(word, "while=", 6) == 0) {
+    strncpy(model->only_while, word + 6, sizeof(model->only_while) - 1);
+  }
 }
 
 static int read_file(const char* path, struct sn_model* model) {
@@ -235,6 +277,14 @@ static int32_t instance_open(sn_model* model, const sn_device* device, const sn_
 }
 static void instance_close(sn_instance* instance) { free(instance); }
 
+static int32_t instance_info(sn_instance* instance, sn_verdict* verdict, sn_error* error) {
+  (void)instance, (void)error;
+  const int is_gone = device_fades || device_is_lost;
+  verdict->compatibility = is_gone ? SN_CAN_NOT_RUN : SN_CAN_RUN;
+  if (is_gone) verdict->reason = "the test device has faded away";
+  return SN_OK;
+}
+
 static fault_kind fault_of_run(const struct sn_model* model, const float* values, size_t count) {
   if (model->values && count > 0 && values[0] >= 1000 && values[0] < 1000 + kFaultCount) {
     return (fault_kind)((int)values[0] - 1000);
@@ -279,6 +329,7 @@ const sn_engine_api* supernova_engine_entry(uint32_t host_abi_version) {
                                     .model_info = model_info,
                                     .instance_open = instance_open,
                                     .instance_close = instance_close,
+                                    .instance_info = instance_info,
                                     .run = run};
   (void)host_abi_version;
   return &api;

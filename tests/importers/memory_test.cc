@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/sanitized.h"
 #include "support/tflite_builder.h"
 
 namespace supernova {
@@ -105,7 +106,7 @@ uint64_t peak_of_convert(const std::string& model, const Folder& folder) {
 class ImportMemory : public testing::TestWithParam<TfType> {};
 
 TEST_P(ImportMemory, TwiceTheModelAndAMargin) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SUPERNOVA_SANITIZED
   GTEST_SKIP() << "a sanitizer takes memory of its own";
 #endif
   if (std::getenv("SUPERNOVA_BINARY") == nullptr || !fs::exists(std::getenv("SUPERNOVA_BINARY"))) {

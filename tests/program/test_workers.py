@@ -262,6 +262,35 @@ class Loads(WorkerCase):
         self.assertEqual(wrong, [])
         self.assertGreater(len(answers), 10)
 
+    def test_loads_that_hang_keep_no_other_engines_model_from_loading(self):
+        hangs = os.path.join(self.folder, ".hangs")
+        os.close(os.open(hangs, os.O_CREAT))
+        names = [f"hangs{number}" for number in range(8)]
+        for name in names:
+            self.add(name, f"load=hang while={hangs}")
+        self.add_onnx("onnx")
+        server = self.serve("--model-control-mode", "explicit")
+        answers = []
+
+        def load(name):
+            answers.append(self.client(server).load(name))
+
+        threads = [threading.Thread(target=load, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        try:
+            client = self.client(server)
+            self.assertTrue(eventually(
+                lambda: all(client.index()[name][0] == "LOADING" for name in names)))
+            self.assertEqual(client.load("onnx"), (200, ""))
+            self.assert_right(client, "onnx")
+            self.assertEqual(answers, [])
+        finally:
+            os.unlink(hangs)
+            for thread in threads:
+                thread.join()
+        self.assertEqual(answers, [(200, "")] * 8)
+
     def test_a_model_that_was_mended_loads(self):
         self.add("model", "load=segv")
         server = self.serve("--model-control-mode", "explicit", "--load-model", "*")
@@ -410,6 +439,46 @@ class Outages(WorkerCase):
         self.assertEqual(client.ask("GET", "/v2/health/live")[0], 200)
         self.assert_right(client, "onnx")
         os.rename(library + ".gone", library)
+        self.assertTrue(eventually(lambda: client.ready("model")[0] == 200))
+        self.assert_right(client, "model")
+
+
+@workers.plain_only
+class LostDevices(WorkerCase):
+    def test_a_run_whose_device_is_lost_is_answered_by_the_next_worker(self):
+        self.add("model", "values")
+        marker = os.path.join(self.folder, ".once")
+        self.add("once", f"run=lost once={marker}")
+        os.close(os.open(marker, os.O_CREAT))  # not while the server tries it
+        server = self.serve()
+        client = self.client(server)
+        os.unlink(marker)
+        self.assert_right(client, "once")
+        self.assert_right(client, "model")
+        self.assertEqual(workers.metric(server, "supernova_worker_ends_total",
+                                        cause="device_lost"), 1)
+        self.assertEqual(workers.metric(server, "supernova_worker_ends_total"), 1)
+        self.assertEqual(workers.metric(server, "supernova_worker_restarts_total"), 1)
+        self.assertEqual(client.index(), {"model": ("READY", ""), "once": ("READY", "")})
+
+    def test_a_model_is_not_ready_while_its_device_stays_lost(self):
+        gone = os.path.join(self.folder, ".gone")
+        self.add("model", f"load=lost run=lost while={gone}")
+        self.add_onnx("onnx")
+        server = self.serve()
+        client = self.client(server)
+        self.assert_right(client, "model")
+        os.close(os.open(gone, os.O_CREAT))
+        status, answer = client.infer("model", [1.0])
+        self.assertEqual(status, 503)
+        self.assertIn("the test device is lost", answer)
+        self.assertTrue(eventually(lambda: client.ready("model")[0] == 503))
+        self.assertIn("the test device is lost", client.ready("model")[1])
+        state, why = client.index()["model"]
+        self.assertEqual(state, "UNAVAILABLE")
+        self.assertIn("the test device is lost", why)
+        self.assert_right(client, "onnx")
+        os.unlink(gone)
         self.assertTrue(eventually(lambda: client.ready("model")[0] == 200))
         self.assert_right(client, "model")
 

@@ -6,10 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <thread>
 
-#include "base/log.h"
-#include "base/usual_priority.h"
 #include "engine/onnxruntime/wrapped.h"
 #include "engine/option_values.h"
 
@@ -70,23 +67,6 @@ base::Result<SessionPtr> open_session(const Runtime& runtime, const sn_artefact&
   return SessionPtr(session);
 }
 
-// A model is opened on a thread of low priority; the threads that run it later have the usual one.
-OrtCustomThreadHandle start_thread(void*, OrtThreadWorkerFn work, void* parameter) {
-  std::thread* thread = nullptr;
-  try {
-    base::at_usual_priority([&] { thread = new std::thread(work, parameter); });
-  } catch (const std::exception& error) {
-    SN_LOG(Error, "no thread for a model: {}", error.what());
-  }
-  return reinterpret_cast<OrtCustomThreadHandle>(thread);
-}
-
-void join_thread(OrtCustomThreadHandle handle) {
-  const std::unique_ptr<std::thread> thread(
-      reinterpret_cast<std::thread*>(const_cast<OrtCustomHandleType*>(handle)));
-  thread->join();
-}
-
 using CountFunction = OrtStatus* (*)(const OrtSession*, size_t*);
 using NameFunction = OrtStatus* (*)(const OrtSession*, size_t, OrtAllocator*, char**);
 using TypeFunction = OrtStatus* (*)(const OrtSession*, size_t, OrtTypeInfo**);
@@ -122,8 +102,6 @@ base::Result<SessionOptionsPtr> Model::session_options(const sn_artefact& artefa
   SN_ASSIGN(const GraphOptimizationLevel level, optimization_level(options));
   SN_ORT_TRY(api().SetIntraOpNumThreads(raw, threads));
   SN_ORT_TRY(api().SetInterOpNumThreads(raw, 1));
-  SN_ORT_TRY(api().SessionOptionsSetCustomCreateThreadFn(raw, &start_thread));
-  SN_ORT_TRY(api().SessionOptionsSetCustomJoinThreadFn(raw, &join_thread));
   SN_ORT_TRY(api().SetSessionExecutionMode(raw, ORT_SEQUENTIAL));
   SN_ORT_TRY(api().SetSessionGraphOptimizationLevel(raw, level));
   SN_ORT_TRY(api().EnableCpuMemArena(raw));

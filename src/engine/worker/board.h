@@ -51,6 +51,7 @@ struct Board {
   alignas(64) std::atomic<uint32_t> head;  // the worker's, as are the following
   alignas(64) std::atomic<uint32_t> looking;
   std::atomic<uint32_t> sleeping;
+  std::atomic<uint32_t> at_memory_limit;  // when a signal ended it
   alignas(64) RingEntry ring[kRing];
 };
 

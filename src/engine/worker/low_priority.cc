@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -82,11 +81,6 @@ void lower_all() {
   ::close(folder);
 }
 
-void on_fatal_signal(int signal) {
-  lower_all_if_low();
-  ::raise(signal);  // nobody handles it any more
-}
-
 }  // namespace
 
 LowPriority::LowPriority(const char* name) {
@@ -128,15 +122,6 @@ void* LowPriority::pace(void* self) {
 
 void lower_all_if_low() {
   if (is_low) lower_all();
-}
-
-void end_at_low_priority() {
-  for (const int signal : {SIGABRT, SIGSEGV, SIGBUS}) {
-    struct sigaction action {};
-    action.sa_handler = &on_fatal_signal;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    ::sigaction(signal, &action, nullptr);
-  }
 }
 
 }  // namespace supernova::engine::worker

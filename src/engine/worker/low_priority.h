@@ -31,10 +31,7 @@ class LowPriority {
   pthread_t pacer_{};
 };
 
-// When a thread of low priority ends the process by a signal, all its threads become so: the last
-// of them clears the memory away. For signals that nobody else handles.
-void end_at_low_priority();
-// The same, now.
+// Gives it to all threads where the calling one has it. In a signal handler too.
 void lower_all_if_low();
 
 }  // namespace supernova::engine::worker

@@ -1,35 +1,23 @@
 #include "engine/worker/low_priority.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <future>
-#include <optional>
 #include <thread>
+
+#include "support/child_end.h"
 
 namespace supernova::engine::worker {
 namespace {
 
+// Priorities don't rise again.
+using testing_support::end_of_child;
+using testing_support::exit_code;
+
 int niceness(pid_t thread) { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(thread)); }
-
-// How a process ends that does that, as priorities don't rise again.
-template <typename Body>
-int end_of_child(Body body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    ::_exit(body());
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return status;
-}
-
-int exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
 
 TEST(LowPriority, IsOfOneThread) {
   EXPECT_EQ(exit_code(end_of_child([] {
@@ -68,38 +56,6 @@ TEST(LowPriority, IsOfAllThreadsWhenOneThatHasItEndsTheProcess) {
             })),
             0);
 }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-int end_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
-
-TEST(LowPriority, LeavesTheSignalAsItWas) {
-  EXPECT_EQ(end_signal(end_of_child([]() -> int {
-              end_at_low_priority();
-              std::abort();
-            })),
-            SIGABRT);
-  for (const int signal : {SIGABRT, SIGSEGV, SIGBUS}) {
-    const auto raised_by = [&](bool low) {
-      return end_signal(end_of_child([&] {
-        end_at_low_priority();
-        std::optional<LowPriority> lowered;
-        if (low) lowered.emplace("low");
-        ::raise(signal);
-        return 0;
-      }));
-    };
-    EXPECT_EQ(raised_by(false), signal);
-    EXPECT_EQ(raised_by(true), signal);
-  }
-  EXPECT_EQ(end_signal(end_of_child([] {
-              end_at_low_priority();
-              const LowPriority low_here("low");
-              *static_cast<volatile int*>(nullptr) = 1;
-              return 0;
-            })),
-            SIGSEGV);
-}
-#endif
 
 }  // namespace
 }  // namespace supernova::engine::worker

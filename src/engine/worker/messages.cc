@@ -200,6 +200,11 @@ void Verdict::copy_to(sn_verdict& verdict) const {
   verdict.size = size;
 }
 
+std::optional<std::string> Verdict::why_not() const {
+  if (verdict_.compatibility != SN_CAN_NOT_RUN) return std::nullopt;
+  return verdict_.reason != nullptr ? verdict_.reason : "the engine does not say why it can't run";
+}
+
 namespace {
 
 // Beyond every engine's tensors.

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -130,6 +131,8 @@ class Verdict {
   bool ok() const { return ok_; }
   // Fills what the caller's struct has room for.
   void copy_to(sn_verdict& verdict) const;
+  // The reason of SN_CAN_NOT_RUN.
+  std::optional<std::string> why_not() const;
 
  private:
   std::string body_;

@@ -72,7 +72,7 @@ bool Quarantine::knows(const std::string& model_digest) const {
 
 void Quarantine::record_load_crash(const std::string& model_digest, EndCause cause,
                                    std::string reason) {
-  if (!blames(cause)) return;
+  if (!blames_when_repeated(cause)) return;
   std::lock_guard lock(mutex_);
   note_cost(costly_loads_, model_digest, cause);
   Model& model = touch(model_digest);
@@ -83,7 +83,7 @@ void Quarantine::record_load_crash(const std::string& model_digest, EndCause cau
 
 void Quarantine::record_run_crash(const std::string& model_digest, uint64_t request_digest,
                                   EndCause cause, std::string reason) {
-  if (!blames(cause)) return;
+  if (!blames_when_repeated(cause)) return;
   std::lock_guard lock(mutex_);
   note_cost(costly_runs_, model_digest, cause);
   const Clock::time_point now = now_();

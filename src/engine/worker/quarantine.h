@@ -46,7 +46,8 @@ class Quarantine {
                       std::function<Clock::time_point()> now = &Clock::now)
       : limits_(limits), now_(std::move(now)) {}
 
-  // `reason` says how the worker ended (describe_end). Causes that blame nobody are not counted.
+  // `reason` says how the worker ended (describe_end). Causes that blame nobody are not counted; of
+  // a lost device, record it only where it is repeated.
   void record_load_crash(const std::string& model_digest, EndCause cause, std::string reason);
   void record_run_crash(const std::string& model_digest, uint64_t request_digest, EndCause cause,
                         std::string reason);

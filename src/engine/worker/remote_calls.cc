@@ -1,6 +1,7 @@
 // RemoteEngine: what the host asks for.
 #include <filesystem>
 
+#include "base/long_wait.h"
 #include "engine/abi_calls.h"
 #include "engine/handles.h"
 #include "engine/worker/remote_engine.h"
@@ -10,8 +11,8 @@ namespace {
 
 // How often a question or a load is asked again when its worker was killed.
 constexpr int kMaxTries = 10;
-// Loads in a worker at the same time.
-constexpr int kMaxLoads = 8;
+// How often a load is asked again since it found the device lost.
+constexpr int kMaxLostDevices = 1;
 // Runs wait for a worker for so long before their model is said not to be ready.
 constexpr std::chrono::milliseconds kShortOutage{1000};
 // For the end of runs that were to end long ago, when their instance is closed.
@@ -43,10 +44,13 @@ RemoteEngine::Worker RemoteEngine::wait_for_worker() {
   return serving_ != 0 ? worker_ : nullptr;
 }
 
-base::Result<std::string> RemoteEngine::ask(MessageType type, std::string_view body, int file) {
+base::Result<std::string> RemoteEngine::ask(MessageType type, std::string_view body, int file,
+                                            Worker* asked) {
+  const base::LongWait waits;
   for (int i = 0; i < kMaxTries; ++i) {
     const Worker worker = wait_for_worker();
     if (worker == nullptr) break;
+    if (asked != nullptr) *asked = worker;
     bool died = false;
     auto reply = worker->call(type, body, file >= 0 ? std::vector<int>{file} : std::vector<int>{},
                               options_.load_timeout, &died);
@@ -138,7 +142,9 @@ void RemoteEngine::try_load(const Order& order, const std::function<void()>& kee
 base::Result<std::string> RemoteEngine::load(const std::string& digest, const Order& order,
                                              const std::function<void()>& keep_it,
                                              const Sink& sink) {
+  const base::LongWait waits;
   bool alone = false;
+  int losses = 0;
   for (int i = 0; i < kMaxTries; ++i) {
     if (const auto reason = quarantine_.model_reason(digest)) {
       return absl::UnavailableError(base::str_cat("could not be opened: ", *reason));
@@ -150,6 +156,13 @@ base::Result<std::string> RemoteEngine::load(const std::string& digest, const Or
     attempt.careful = quarantine_.is_costly(Work::kLoad, digest);
     try_load(order, keep_it, sink, attempt);
     end_load(alone);
+    // Its device was lost before. Where the next worker can't open it either, it may be the model.
+    if (!attempt.died && absl::IsUnavailable(attempt.reply.status()) && !sink &&
+        attempt.worker != nullptr && losses++ < kMaxLostDevices) {
+      attempt.worker->kill_as_lost(base::message(attempt.reply.status()));
+      attempt.worker->wait_for_end();
+      continue;
+    }
     if (attempt.kept || (!attempt.died && !attempt.reply.ok())) return std::move(attempt.reply);
     if (!attempt.died || !blames(attempt.worker->end().cause)) continue;
     const WorkerEnd& end = attempt.worker->end();
@@ -302,20 +315,27 @@ void RemoteEngine::close_instance(RemoteInstance& instance) {
   runs_.trim_memory();
 }
 
-base::Status RemoteEngine::instance_info(RemoteInstance& instance) {
+base::Status RemoteEngine::instance_info(RemoteInstance& instance, sn_verdict& verdict) {
   SN_TRY(check_open(*instance.model));
   SN_TRY(quarantined(*instance.model, nullptr));
   SN_TRY(check_serving());
   {
     std::lock_guard lock(mutex_);
-    if (instance.info != nullptr) return {};
+    if (instance.info != nullptr) return instance.info->copy_to(verdict), base::Status();
   }
-  // It is asked often, so the worker is asked once.
-  SN_ASSIGN(std::string reply, ask(kInstanceInfo, keys({instance.key})));
+  // It is asked often, so the worker is asked once, unless its device is lost.
+  Worker worker;
+  SN_ASSIGN(std::string reply, ask(kInstanceInfo, keys({instance.key}), -1, &worker));
   auto info = std::make_unique<Verdict>(std::move(reply));
   if (!info->ok()) return absl::InternalError("what the worker says of the instance is no verdict");
+  const std::optional<std::string> lost = info->why_not();
+  if (lost) {
+    worker->kill_as_lost(*lost);
+    return absl::UnavailableError(*lost);
+  }
   std::lock_guard lock(mutex_);
   if (instance.info == nullptr) instance.info = std::move(info);
+  instance.info->copy_to(verdict);
   return {};
 }
 

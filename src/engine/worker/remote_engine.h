@@ -58,7 +58,7 @@ class RemoteEngine {
       const std::shared_ptr<RemoteModel>& model, const sn_device& device,
       const sn_options* options);
   void close_instance(RemoteInstance& instance);
-  base::Status instance_info(RemoteInstance& instance);
+  base::Status instance_info(RemoteInstance& instance, sn_verdict& verdict);
   base::Result<std::unique_ptr<RemoteState>> open_state(RemoteInstance& instance);
   void close_state(const RemoteState& state);
 
@@ -66,6 +66,9 @@ class RemoteEngine {
   void cancel(const sn_run& run) { runs_.cancel(run); }
 
  private:
+  // Loads in a worker at the same time.
+  static constexpr int kMaxLoads = 8;
+
   using Worker = std::shared_ptr<WorkerProcess>;
   using Sink = WorkerProcess::Sink;
   // What is said to a worker, and the files that go with it.
@@ -90,18 +93,30 @@ class RemoteEngine {
   // After an end. remote_recovery.cc
   void recover();
   Worker next_worker();
-  bool reopen_all(WorkerProcess& worker);
-  bool reopen(RemoteModel& model, WorkerProcess& worker);
   void judge(RemoteRuns::Lost lost, const WorkerEnd& end, bool load_was_under_way);
   void judge_started(const RemoteRunPtr& run, const WorkerEnd& end, bool is_certain);
   void try_again(const RemoteRunPtr& run, const WorkerEnd& end);
   base::Status quarantined(const RemoteModel& model, const sn_run* run) const;
   bool retry_suspects(WorkerProcess& worker);
-  void wait_before_restart(const std::string& reason);
+  void wait_before_restart(EndCause cause, const std::string& reason);
+
+  // remote_reopening.cc
+  using Models = std::vector<std::shared_ptr<RemoteModel>>;
+  struct Reopening;
+  bool reopen_all(WorkerProcess& worker);
+  bool reopen_together(const Models& models, WorkerProcess& worker, Reopening& all);
+  enum class Reopened { kOpen, kBroken, kQuarantined, kEnded, kTimedOut };  // the worker, over it
+  Reopened reopen(RemoteModel& model, WorkerProcess& worker);
+  struct Evidence {
+    bool is_certain;       // it was alone, or its time was over
+    bool others_are_open;  // in the same worker
+  };
+  void note_end_at_reopening(RemoteModel& model, const WorkerEnd& end, const Evidence& evidence);
 
   // Calls. remote_calls.cc
   Worker wait_for_worker();
-  base::Result<std::string> ask(MessageType type, std::string_view body, int file = -1);
+  base::Result<std::string> ask(MessageType type, std::string_view body, int file = -1,
+                                Worker* asked = nullptr);
   struct Attempt;
   base::Result<std::string> load(const std::string& digest, const Order& order,
                                  const std::function<void()>& keep_it, const Sink& sink = {});
@@ -123,6 +138,9 @@ class RemoteEngine {
   Quarantine& quarantine_;
   std::unique_ptr<EngineInfo> info_;
   RemoteRuns runs_;
+
+  // The last worker lost its device, and none has opened anything since. The keeper's.
+  bool device_is_lost_ = false;
 
   // While a new worker is told what to open, nothing is closed.
   std::mutex reopen_mutex_;
@@ -160,7 +178,7 @@ class RemoteEngine {
   int spare_failures_ = 0;
   std::chrono::steady_clock::time_point next_spare_;
   uint64_t next_key_ = 1;
-  std::vector<std::shared_ptr<RemoteModel>> models_;
+  Models models_;
   std::thread keeper_;
 };
 

@@ -43,6 +43,8 @@ struct RemoteModel {
   std::mutex mutex;  // of `broken`
   std::atomic<bool> is_broken{false};
   std::atomic<bool> is_suspect{false};  // the quarantine may know it
+  // How many workers in a row have ended while it was being opened again. The keeper's.
+  int ends_at_reopening = 0;
 };
 
 struct RemoteState {

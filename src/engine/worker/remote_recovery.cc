@@ -48,8 +48,10 @@ void RemoteEngine::recover() {
     gone.reset();
     const WorkerEnd& end = death.end;
     // Where it is known whose doing it was, the quarantine sees to it that it doesn't go on for
-    // ever; nobody else has to wait for that.
-    const bool is_blamed = death.load_was_under_way || death.lost.started.size() == 1;
+    // ever; nobody else has to wait for that. A device may take time to come back.
+    const bool is_blamed = end.cause != EndCause::kDeviceLost &&
+                           (death.load_was_under_way || death.lost.started.size() == 1);
+    device_is_lost_ = device_is_lost_ || end.cause == EndCause::kDeviceLost;
     if (!is_blamed) streak_ = next_streak(streak_, end.cause, end.lived);
     record_->count_end(end.cause);
     record_->set_pid(0);
@@ -57,7 +59,7 @@ void RemoteEngine::recover() {
     SN_LOG(Warning, "{}; {} runs were in it", end.reason,
            death.lost.started.size() + death.lost.waiting.size());
     judge(std::move(death.lost), end, death.load_was_under_way);
-    wait_before_restart(end.reason);
+    wait_before_restart(end.cause, end.reason);
     Worker next = next_worker();
     if (next == nullptr) return;
     record_->count_restart();
@@ -77,16 +79,18 @@ void RemoteEngine::recover() {
   }
 }
 
-void RemoteEngine::wait_before_restart(const std::string& reason) {
+void RemoteEngine::wait_before_restart(EndCause cause, const std::string& reason) {
   const milliseconds delay = restart_delay(streak_);
   if (delay == milliseconds(0)) return;
   record_->set_state(WorkerState::kWaiting);
-  SN_LOG(Warning, "the worker of '{}' crashed {} times in a row; the next one starts in {} ms",
-         options_.command.name, streak_, delay.count());
+  const std::string what = base::str_cat(
+      cause == EndCause::kDeviceLost ? "lost its device " : "crashed ", streak_, " times in a row");
+  SN_LOG(Warning, "the worker of '{}' {}; the next one starts in {} ms", options_.command.name,
+         what, delay.count());
   if (delay > kWorthWaiting) {
-    runs_.refuse(absl::UnavailableError(
-        base::str_cat("the worker crashed ", streak_, " times in a row and starts again in ",
-                      delay.count() / 1000.0, " s; the last time: ", reason)));
+    runs_.refuse(absl::UnavailableError(base::str_cat("the worker ", what, " and starts again in ",
+                                                      delay.count() / 1000.0,
+                                                      " s; the last time: ", reason)));
   }
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, delay, [&] { return stopping_; });
@@ -117,57 +121,8 @@ RemoteEngine::Worker RemoteEngine::next_worker() {
     }
     ++streak_;
     SN_LOG(Error, "no worker of '{}' can be started: {}", options_.command.name, reason);
-    wait_before_restart(reason);
+    wait_before_restart(EndCause::kCrashed, reason);
   }
-}
-
-bool RemoteEngine::reopen_all(WorkerProcess& worker) {
-  std::lock_guard no_closing(reopen_mutex_);
-  std::vector<std::shared_ptr<RemoteModel>> models;
-  {
-    std::lock_guard lock(mutex_);
-    models = models_;
-  }
-  return std::all_of(models.begin(), models.end(),
-                     [&](const auto& model) { return reopen(*model, worker); });
-}
-
-// False when the worker has ended over it.
-bool RemoteEngine::reopen(RemoteModel& model, WorkerProcess& worker) {
-  bool died = false;
-  const auto say = [&](const Order& order) -> base::Status {
-    std::vector<int> files;
-    if (order.file.is_open()) files.push_back(order.file.get());
-    return worker.call(order.type, order.body, files, options_.load_timeout, &died).status();
-  };
-  const auto open = [&]() -> base::Status {
-    SN_TRY(quarantined(model, nullptr));
-    SN_ASSIGN(const Order order, model_order(model));
-    SN_TRY(say(order));
-    std::vector<RemoteInstance*> instances;
-    {
-      std::lock_guard lock(mutex_);
-      instances = model.instances;
-    }
-    for (const RemoteInstance* instance : instances) SN_TRY(say(instance_order(*instance)));
-    return {};
-  };
-  const base::Status status = open();
-  if (died) {
-    const WorkerEnd& end = worker.end();
-    model.is_suspect = true;
-    if (blames(end.cause)) quarantine_.record_load_crash(model.digest, end.cause, end.reason);
-    return false;
-  }
-  std::lock_guard lock(model.mutex);
-  model.broken = status.ok() ? ""
-                             : base::str_cat(
-                                   "the model could not be opened again after its worker"
-                                   " had ended: ",
-                                   std::string(base::message(status)));
-  model.is_broken = !status.ok();
-  if (!status.ok()) SN_LOG(Error, "{}", model.broken);
-  return true;
 }
 
 void RemoteEngine::judge(RemoteRuns::Lost lost, const WorkerEnd& end, bool load_was_under_way) {
@@ -180,7 +135,7 @@ void RemoteEngine::judge(RemoteRuns::Lost lost, const WorkerEnd& end, bool load_
   for (const RemoteRunPtr& run : lost.waiting) try_again(run, end);
   for (const RemoteRunPtr& run : lost.started) {
     const bool is_suspect =
-        blames(end.cause) && (end.cause == EndCause::kTimedOut ? run->overdue : true);
+        blames_when_repeated(end.cause) && (end.cause == EndCause::kTimedOut ? run->overdue : true);
     if (is_suspect) {
       judge_started(run, end, any_overdue || (lost.started.size() == 1 && !load_was_under_way));
     } else {
@@ -206,7 +161,9 @@ void RemoteEngine::try_again(const RemoteRunPtr& run, const WorkerEnd& end) {
 
 void RemoteEngine::judge_started(const RemoteRunPtr& run, const WorkerEnd& end, bool is_certain) {
   RemoteModel& model = run->is_abandoned() ? *run->abandoned_model : *run->instance->model;
-  if (is_certain) {
+  // Devices get lost by themselves, also twice in a row.
+  const bool is_lost = end.cause == EndCause::kDeviceLost;
+  if (is_certain && (!is_lost || run->crashes > 0)) {
     model.is_suspect = true;
     quarantine_.record_run_crash(model.digest, digest_of_content(*run), end.cause, end.reason);
   }
@@ -218,7 +175,7 @@ void RemoteEngine::judge_started(const RemoteRunPtr& run, const WorkerEnd& end, 
     return runs_.fail(run, SN_INTERNAL, lost_with(end));
   }
   if (++run->crashes >= kMaxCrashes) {
-    return runs_.fail(run, SN_INTERNAL,
+    return runs_.fail(run, is_lost ? SN_UNAVAILABLE : SN_INTERNAL,
                       base::str_cat("the run was tried twice, and each time ", end.reason));
   }
   const base::Status status = quarantined(model, run->run);

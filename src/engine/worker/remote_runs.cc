@@ -96,6 +96,10 @@ base::Status RemoteRuns::submit(const RemoteRunPtr& run, WorkerProcess& worker, 
     return absl::ResourceExhaustedError(
         base::str_cat("more than ", Board::kRing, " runs are in the worker"));
   }
+  if (run->instance->model->is_broken) {
+    std::lock_guard model_lock(run->instance->model->mutex);
+    return absl::UnavailableError(run->instance->model->broken);
+  }
   if (run->id == 0) run->id = next_id_++;
   SlotHead& head = run->head();
   head.request_size = run->request_size;
@@ -282,7 +286,11 @@ void RemoteRuns::refuse(const base::Status& status) {
   {
     std::lock_guard lock(mutex_);
     refusal_ = status;
-    if (!status.ok()) refused.swap(waiting_);
+    if (!status.ok()) {
+      refused.swap(waiting_);
+      refused.insert(refused.end(), suspects_.begin(), suspects_.end());
+      suspects_.clear();
+    }
   }
   for (const RemoteRunPtr& run : refused) fail(run, status);
 }

@@ -24,6 +24,7 @@ constexpr milliseconds kLongLived{60'000};
 EndCause classify(int wait_status, const EndEvidence& evidence) {
   if (evidence.timed_out) return EndCause::kTimedOut;
   if (evidence.stopped) return EndCause::kStopped;
+  if (evidence.device_lost) return EndCause::kDeviceLost;
   if (evidence.out_of_memory) return EndCause::kOutOfMemory;
   if (!WIFSIGNALED(wait_status)) return EndCause::kCrashed;
   switch (WTERMSIG(wait_status)) {
@@ -45,6 +46,10 @@ bool blames(EndCause cause) {
          cause == EndCause::kTimedOut;
 }
 
+bool blames_when_repeated(EndCause cause) {
+  return blames(cause) || cause == EndCause::kDeviceLost;
+}
+
 std::string_view end_cause_name(EndCause cause) {
   switch (cause) {
     case EndCause::kCrashed:
@@ -57,6 +62,8 @@ std::string_view end_cause_name(EndCause cause) {
       return "killed_from_outside";
     case EndCause::kStopped:
       return "stopped";
+    case EndCause::kDeviceLost:
+      return "device_lost";
   }
   return "";
 }
@@ -81,12 +88,14 @@ std::string describe_end(int wait_status, EndCause cause) {
       return base::str_cat("killed from outside (", how, ")");
     case EndCause::kStopped:
       return "was stopped";
+    case EndCause::kDeviceLost:
+      return "lost its device";
   }
   return how;
 }
 
 int next_streak(int consecutive_crashes, EndCause cause, milliseconds lived) {
-  if (!blames(cause)) return consecutive_crashes;
+  if (!blames_when_repeated(cause)) return consecutive_crashes;
   // Far beyond where the delay stops growing; kept from running over.
   return lived >= kLongLived ? 1 : std::min(consecutive_crashes, 1000) + 1;
 }

@@ -47,6 +47,12 @@ TEST(RestartPolicyTest, AnEndHasACause) {
        "ran out of memory (SIGABRT)"},
       {signalled(SIGKILL), {.stopped = true}, EndCause::kStopped, "was stopped"},
       {exited(0), {.stopped = true}, EndCause::kStopped, "was stopped"},
+      {exited(87), {.device_lost = true}, EndCause::kDeviceLost, "lost its device"},
+      {signalled(SIGKILL),
+       {.device_lost = true, .out_of_memory = true},
+       EndCause::kDeviceLost,
+       "lost its device"},
+      {exited(87), {.stopped = true, .device_lost = true}, EndCause::kStopped, "was stopped"},
       // Killed since it hung while it was to stop.
       {signalled(SIGKILL),
        {.stopped = true, .timed_out = true},
@@ -66,6 +72,10 @@ TEST(RestartPolicyTest, OnlyItsOwnDoingBlames) {
   EXPECT_TRUE(blames(EndCause::kTimedOut));
   EXPECT_FALSE(blames(EndCause::kKilledFromOutside));
   EXPECT_FALSE(blames(EndCause::kStopped));
+  EXPECT_FALSE(blames(EndCause::kDeviceLost));
+  EXPECT_TRUE(blames_when_repeated(EndCause::kDeviceLost));
+  EXPECT_TRUE(blames_when_repeated(EndCause::kCrashed));
+  EXPECT_FALSE(blames_when_repeated(EndCause::kKilledFromOutside));
 }
 
 TEST(RestartPolicyTest, TheDelayDoublesToItsLimit) {
@@ -82,6 +92,7 @@ TEST(RestartPolicyTest, ARowIsOfCrashesOnly) {
   EXPECT_EQ(next_streak(0, kCrashed, milliseconds(5)), 1);
   EXPECT_EQ(next_streak(1, kOutOfMemory, milliseconds(5)), 2);
   EXPECT_EQ(next_streak(2, kTimedOut, milliseconds(5)), 3);
+  EXPECT_EQ(next_streak(3, kDeviceLost, milliseconds(5)), 4);
   EXPECT_EQ(next_streak(3, kKilledFromOutside, milliseconds(5)), 3);
   EXPECT_EQ(next_streak(3, kStopped, milliseconds(5)), 3);
   EXPECT_EQ(next_streak(7, kCrashed, milliseconds(60'000)), 1);

@@ -2,12 +2,15 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 
 #include "engine/handles.h"
 #include "engine/worker/low_priority.h"
+#include "engine/worker/server.h"
 
 namespace supernova::engine::worker {
 namespace {
@@ -17,6 +20,31 @@ constexpr int kMaxThreads = 64;
 // as long as being woken takes.
 constexpr auto kLook = std::chrono::microseconds(150);
 constexpr auto kLookAlone = std::chrono::microseconds(20);  // then others may have the processor
+
+// Nothing runs on that device in this process any more. The server tries again in the next one what
+// is under way.
+[[noreturn]] void end_as_lost(std::string_view why) {
+  static std::atomic_flag ends;
+  while (ends.test_and_set()) ::pause();  // another thread says it
+  std::string line(why);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::fprintf(stderr, "%s\n", line.c_str());
+  ::_exit(kDeviceLostExit);
+}
+
+// Whether a run that failed did because its device is lost, and what the engine says of that.
+bool has_lost_device(const sn_engine_api& api, sn_instance* instance, int32_t code,
+                     std::string& why) {
+  if (code == SN_UNAVAILABLE) return true;
+  if (api.instance_info == nullptr || (code != SN_INTERNAL && code != SN_UNKNOWN)) return false;
+  sn_verdict verdict{};
+  verdict.size = sizeof(verdict);
+  ErrorSlot error;
+  if (api.instance_info(instance, &verdict, error.get()) != SN_OK) return false;
+  if (verdict.compatibility != SN_CAN_NOT_RUN) return false;
+  if (verdict.reason != nullptr) why = verdict.reason;
+  return true;
+}
 
 }  // namespace
 
@@ -185,7 +213,9 @@ void RunLoop::perform(const std::shared_ptr<Run>& run) {
   ErrorSlot error;
   const int32_t code = engine_.api().run(instance, &run->request.run, error.get());
   if (code == SN_OK) return;
-  refuse(code, base::message(error.check(code, "the engine", "run")));
+  std::string why(base::message(error.check(code, "the engine", "run")));
+  if (has_lost_device(engine_.api(), instance, code, why)) end_as_lost(why);
+  refuse(code, why);
 }
 
 void RunLoop::end_with(Run& run, std::string_view response) {
@@ -218,6 +248,9 @@ void RunLoop::respond(Run& run, const sn_response& response) {
   {
     std::lock_guard lock(run.mutex);
     if (run.finished) return;
+    if (response.error != nullptr && response.error->code == SN_UNAVAILABLE) {
+      end_as_lost(text_of(*response.error));
+    }
     std::string body;
     std::vector<base::File> files;
     const base::Status status = write_response(response, run.request.run, run.room, body, files);

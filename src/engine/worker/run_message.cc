@@ -285,16 +285,19 @@ void write_head(Writer& writer, uint64_t kind, int32_t code, std::string_view me
 
 }  // namespace
 
+std::string_view text_of(const sn_error& error) {
+  const size_t most = std::min(sizeof(error.message), error.size - offsetof(sn_error, message));
+  return {error.message, strnlen(error.message, most)};
+}
+
 base::Status write_response(const sn_response& response, const sn_run& run, Room& room,
                             std::string& out, std::vector<base::File>& files) {
   Writer writer(out);
   int32_t code = SN_OK;
   std::string_view message;
   if (response.error != nullptr) {
-    const sn_error& error = *response.error;
-    const size_t most = std::min(sizeof(error.message), error.size - offsetof(sn_error, message));
-    code = error.code != SN_OK ? error.code : int32_t{SN_UNKNOWN};
-    message = {error.message, strnlen(error.message, most)};
+    code = response.error->code != SN_OK ? response.error->code : int32_t{SN_UNKNOWN};
+    message = text_of(*response.error);
   }
   write_head(writer, kResponseRecord, code, message, response.final != 0);
   writer.number(response.output_count);

@@ -63,6 +63,8 @@ bool read_response(std::string_view body, ResponseRecord& response);
 
 // --- The worker's side.
 
+std::string_view text_of(const sn_error& error);
+
 // A request as the ABI has it. Can't be moved.
 class RequestView {
  public:

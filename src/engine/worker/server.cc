@@ -17,17 +17,15 @@
 #include <new>
 #include <thread>
 
+#include "base/sanitized.h"
+#include "engine/worker/fatal_signals.h"
 #include "engine/worker/low_priority.h"
 #include "engine/worker/run_loop.h"
 
 namespace supernova::engine::worker {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(_GLIBCXX_TSAN)
-constexpr bool kIsPlain = false;  // its shadow takes the whole address space, its handlers crashes
-#else
-constexpr bool kIsPlain = true;
-#endif
+constexpr bool kIsPlain = SUPERNOVA_SANITIZED == 0;
 
 void limit(decltype(RLIMIT_CORE) what, uint64_t most) {
   struct rlimit now {};
@@ -134,6 +132,7 @@ int Server::serve() {
     return 2;
   }
   board_ = *std::move(board);
+  if (kIsPlain) handle_fatal_signals(reinterpret_cast<Board*>(board_.data())->at_memory_limit);
   cpu_set_t cores;
   const bool several = ::sched_getaffinity(0, sizeof(cores), &cores) == 0 && CPU_COUNT(&cores) > 1;
   runs_ = std::make_unique<RunLoop>(engine_, socket_, *reinterpret_cast<Board*>(board_.data()),
@@ -332,7 +331,6 @@ int serve(std::span<const BuiltinEngine> builtin) {
   limit(RLIMIT_CORE, 0);
   be_first_to_go();
   std::set_terminate(&end_badly);
-  if (kIsPlain) end_at_low_priority();
   for (const int file : {kSocketFile, kBoardFile}) ::fcntl(file, F_SETFD, FD_CLOEXEC);
   // Never destroyed: its threads don't end.
   auto* const server = new Server(builtin);

@@ -13,5 +13,7 @@ int serve(std::span<const BuiltinEngine> builtin);
 
 // What it exits with when its memory has run out and the engine could not cope.
 inline constexpr int kOutOfMemoryExit = 86;
+// When a run's device is lost.
+inline constexpr int kDeviceLostExit = 87;
 
 }  // namespace supernova::engine::worker

@@ -78,9 +78,7 @@ void instance_close(sn_instance* instance) {
 int32_t instance_info(sn_instance* instance, sn_verdict* verdict, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
     RemoteInstance& asked = of(instance);
-    SN_TRY(asked.model->engine->instance_info(asked));
-    asked.info->copy_to(*verdict);
-    return {};
+    return asked.model->engine->instance_info(asked, *verdict);
   });
 }
 

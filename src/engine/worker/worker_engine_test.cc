@@ -14,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/sanitized.h"
 #include "base/usual_priority.h"
 #include "engine/engine.h"
 #include "engine/worker/worker_status.h"
@@ -129,20 +130,23 @@ class WorkerEngine : public testing::Test {
     return std::nullopt;
   }
   std::string once() const { return (folder_ / "once").string(); }
+  // The device is lost for as long as that file is there.
+  std::string gone() const { return (folder_ / "gone").string(); }
+  void lose_device() const { std::ofstream(gone()) << ""; }
+  void give_device_back() const { std::filesystem::remove(gone()); }
 
   std::filesystem::path folder_;
   std::unique_ptr<Engine> engine_;
   int models_ = 0;
 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(_GLIBCXX_TSAN)
-#define SUPERNOVA_SANITIZED  // the sanitizer catches the signal and exits
-#endif
-
 constexpr float kSegv = 1001;
 constexpr float kHang = 1004;
 constexpr float kAllocate = 1005;
 constexpr float kCorrupt = 1007;
+constexpr float kLost = 1009;
+constexpr float kFade = 1010;
+constexpr float kSink = 1011;
 
 TEST_F(WorkerEngine, ARunOutlivesItsWorker) {
   open();
@@ -196,7 +200,7 @@ TEST_F(WorkerEngine, ARequestThatCrashesIsAnsweredWithTheReason) {
   const Opened it = load("values");
   const Answer first = ask(*it.session, {kSegv, 3}).get();
   EXPECT_EQ(first.status().code(), absl::StatusCode::kInternal) << first.status();
-#ifndef SUPERNOVA_SANITIZED
+#if !SUPERNOVA_SANITIZED
   EXPECT_THAT(std::string(first.status().message()), HasSubstr("SIGSEGV"));
 #endif
   EXPECT_THAT(std::string(first.status().message()), HasSubstr("the worker of 'faulty' ended"));
@@ -333,6 +337,178 @@ TEST_F(WorkerEngine, SaysThatItCanNotRunWhileNoWorkerComesUp) {
   expect_through(*it.session, {3});
 }
 
+TEST_F(WorkerEngine, ARunThatFindsTheDeviceLostIsTriedInTheNextWorker) {
+  open();
+  const Opened it = load(base::str_cat("run=lost once=", once()));
+  const Opened other = load("");
+  expect_through(*it.session, {1, 2});
+  EXPECT_EQ(record()->ends(EndCause::kDeviceLost), 1U);
+  EXPECT_EQ(record()->restarts(), 1U);
+  EXPECT_EQ(record()->retried_runs(), 1U);
+  expect_through(*it.session, {3});
+  expect_through(*other.session, {4});
+  EXPECT_EQ(record()->ends(EndCause::kDeviceLost), 1U);
+  EXPECT_EQ(record()->ends(EndCause::kCrashed), 0U);
+}
+
+TEST_F(WorkerEngine, ADeviceThatStaysLostIsWaitedFor) {
+  open();
+  const Opened it = load(base::str_cat("load=lost run=lost while=", gone()));
+  expect_through(*it.session, {1});
+  lose_device();
+  const Answer lost = ask(*it.session, {2}).get();
+  EXPECT_EQ(lost.status().code(), absl::StatusCode::kUnavailable) << lost.status();
+  EXPECT_THAT(std::string(lost.status().message()), HasSubstr("the test device is lost"));
+  wait_for([&] { return !it.session->health().ok(); });
+  EXPECT_THAT(std::string(it.session->health().message()), HasSubstr("the test device is lost"));
+  const uint64_t ends = record()->ends(EndCause::kDeviceLost);
+  wait_for([&] { return record()->ends(EndCause::kDeviceLost) > ends; });  // it goes on
+  give_device_back();
+  wait_for([&] { return it.session->health().ok(); });
+  expect_through(*it.session, {3});
+}
+
+// What engines say when a device is not there any more is not what they say when they lose it.
+TEST_F(WorkerEngine, ADeviceIsWaitedForWhateverIsSaidOfItsAbsence) {
+  open();
+  const Opened it = load(base::str_cat("load=error values while=", gone()));
+  lose_device();
+  const Answer lost = ask(*it.session, {kLost}).get();
+  EXPECT_EQ(lost.status().code(), absl::StatusCode::kUnavailable) << lost.status();
+  wait_for([&] { return !it.session->health().ok(); });
+  EXPECT_THAT(std::string(it.session->health().message()), HasSubstr("as it was told to"));
+  give_device_back();
+  wait_for([&] { return it.session->health().ok(); });
+  expect_through(*it.session, {3});
+}
+
+TEST_F(WorkerEngine, ALoadThatFindsTheDeviceLostIsTriedInTheNextWorker) {
+  open();
+  const Opened good = load("");
+  const auto once_lost = try_load(base::str_cat("load=lost once=", once()));
+  ASSERT_TRUE(once_lost.ok()) << once_lost.status();
+  expect_through(*once_lost->session, {1});
+  EXPECT_EQ(record()->ends(EndCause::kDeviceLost), 1U);
+  // The device is there for others, so it is the model's doing.
+  const auto bad = try_load("load=lost");
+  ASSERT_FALSE(bad.ok());
+  EXPECT_THAT(std::string(bad.status().message()), HasSubstr("the test device is lost"));
+}
+
+TEST_F(WorkerEngine, ARunThatAlwaysLosesTheDeviceIsRefusedInTheEnd) {
+  open();
+  const Opened it = load("values");
+  const Opened good = load("");
+  for (int i = 0; i < 2; ++i) {
+    const Answer lost = ask(*it.session, {kLost, 7}).get();
+    EXPECT_EQ(lost.status().code(), absl::StatusCode::kUnavailable) << lost.status();
+    expect_through(*good.session, {1});
+  }
+  EXPECT_EQ(record()->ends(EndCause::kDeviceLost), 4U);
+  const Answer refused = ask(*it.session, {kLost, 7}).get();
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << refused.status();
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("lost its device"));
+  EXPECT_EQ(record()->ends(EndCause::kDeviceLost), 4U);
+  expect_through(*it.session, {1, 7});
+}
+
+TEST_F(WorkerEngine, AModelThatAlwaysLosesTheDeviceIsNotOpenedAgainInTheEnd) {
+  open();
+  const Opened bad = load(base::str_cat("open=lost while=", gone()));
+  const Opened good = load("");
+  lose_device();
+  kill_worker();
+  expect_through(*good.session, {1});
+  const base::Status health = bad.session->health();
+  EXPECT_EQ(health.code(), absl::StatusCode::kUnavailable) << health;
+  EXPECT_THAT(std::string(health.message()), HasSubstr("quarantined"));
+  // Among others, alone before the other was there (where that was under way too), alone after it.
+  EXPECT_GE(record()->ends(EndCause::kDeviceLost), 3U);
+  EXPECT_LE(record()->ends(EndCause::kDeviceLost), 4U);
+}
+
+TEST_F(WorkerEngine, AnEngineMaySayThatItsDeviceIsLostWhenItIsAsked) {
+  open();
+  const Opened it = load("values");
+  expect_through(*it.session, {kFade});
+  const base::Status health = it.session->health();
+  EXPECT_EQ(health.code(), absl::StatusCode::kUnavailable) << health;
+  EXPECT_THAT(std::string(health.message()), HasSubstr("faded away"));
+  wait_for([&] { return it.session->health().ok(); });
+  EXPECT_EQ(record()->ends(EndCause::kDeviceLost), 1U);
+  // Also where the run says something else.
+  const Answer sunk = ask(*it.session, {kSink}).get();
+  EXPECT_EQ(sunk.status().code(), absl::StatusCode::kUnavailable) << sunk.status();
+  EXPECT_THAT(std::string(sunk.status().message()), HasSubstr("faded away"));
+  expect_through(*it.session, {1});
+}
+
+TEST_F(WorkerEngine, WhatWasOpenIsOpenedAgainSideBySide) {
+  open();
+  std::vector<Opened> all;
+  for (int i = 0; i < 8; ++i) all.push_back(load("load=meet meet=8 while=" + gone()));
+  lose_device();
+  kill_worker();
+  for (const Opened& one : all) expect_through(*one.session, {1});
+  EXPECT_EQ(record()->ends(EndCause::kKilledFromOutside), 1U);
+  EXPECT_EQ(record()->restarts(), 1U);
+}
+
+TEST_F(WorkerEngine, OfSeveralThatAreOpenedAgainTheOneThatCrashesIsBlamed) {
+  open();
+  std::vector<Opened> good;
+  const std::string slow = "load=slow slow_ms=100 while=" + gone();
+  for (int i = 0; i < 3; ++i) good.push_back(load(slow));
+  const Opened bad = load("load=abort while=" + gone());
+  for (int i = 0; i < 3; ++i) good.push_back(load(slow));
+  lose_device();
+  kill_worker();
+  for (const Opened& one : good) expect_through(*one.session, {1});
+  // Once among others, which tells nothing, and twice alone.
+  EXPECT_EQ(record()->ends(EndCause::kCrashed), 3U);
+  const base::Status health = bad.session->health();
+  EXPECT_EQ(health.code(), absl::StatusCode::kUnavailable) << health;
+  EXPECT_THAT(std::string(health.message()), HasSubstr("quarantined"));
+  // It is not tried in the next one, so that the others come back at once.
+  kill_worker();
+  for (const Opened& one : good) {
+    expect_through(*one.session, {2});
+    EXPECT_TRUE(one.session->health().ok());
+  }
+  EXPECT_EQ(record()->ends(EndCause::kCrashed), 3U);
+}
+
+TEST_F(WorkerEngine, OfSeveralThatAreOpenedAgainTheOneThatHangsIsBlamed) {
+  open({{"worker.load_timeout_ms", "1500"}});
+  const Opened bad = load("load=hang while=" + gone());
+  const Opened good = load("");
+  const Opened other = load("");
+  lose_device();
+  kill_worker();
+  expect_through(*good.session, {1});
+  expect_through(*other.session, {1});
+  EXPECT_EQ(record()->ends(EndCause::kTimedOut), 2U);
+  EXPECT_THAT(std::string(bad.session->health().message()), HasSubstr("quarantined"));
+}
+
+TEST_F(WorkerEngine, KillsWhileModelsAreOpenedAgainBlameNobody) {
+  open();
+  const Opened first = load(base::str_cat("load=hang while=", gone(), " once=", once()));
+  const Opened second = load("");
+  lose_device();
+  kill_worker();
+  for (int i = 0; i < 4; ++i) {
+    pid_t pid = 0;
+    wait_for([&] { return static_cast<bool>(std::ifstream(once()) >> pid); });
+    if (i < 3) std::filesystem::remove(once());
+    ::kill(pid, SIGKILL);
+  }
+  expect_through(*first.session, {1});
+  expect_through(*second.session, {1});
+  EXPECT_EQ(record()->ends(EndCause::kKilledFromOutside), 5U);
+  EXPECT_TRUE(first.session->health().ok());
+}
+
 TEST_F(WorkerEngine, ALoadDoesNotWaitForAnother) {
   open();
   auto slow = std::async(std::launch::async, [&] {
@@ -363,7 +539,7 @@ TEST_F(WorkerEngine, OfSeveralLoadsTheOneThatCrashesIsBlamed) {
   expect_through(*opened->session, {1});
 }
 
-#ifndef SUPERNOVA_SANITIZED
+#if !SUPERNOVA_SANITIZED
 TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryRunsAtLowPriority) {
   open({{"worker.memory_byte_size", std::to_string(96 << 20)}, {"worker.run_timeout_ms", "500"}});
   const Opened good = load("values");
@@ -385,6 +561,7 @@ TEST_F(WorkerEngine, AModelThatUsedUpTheMemoryRunsAtLowPriority) {
   wait_for([&] { return niceness("pacer").has_value(); });
   hung.wait();
   expect_through(*it.session, {1});
+  wait_for([&] { return !niceness("careful-run"); });
   auto neighbour = ask(*good.session, {kHang, 2});
   EXPECT_EQ(niceness("careful-run"), std::nullopt);
   neighbour.wait();

@@ -284,8 +284,11 @@ void WorkerProcess::reap() {
   EndEvidence evidence;
   evidence.stopped = stopping_;
   evidence.timed_out = !timed_out_.empty();
+  evidence.device_lost =
+      !lost_.empty() || (WIFEXITED(status) && WEXITSTATUS(status) == kDeviceLostExit);
   evidence.out_of_memory =
       (WIFEXITED(status) && WEXITSTATUS(status) == kOutOfMemoryExit) ||
+      board().at_memory_limit.load() != 0 ||
       (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && count_oom_kills() > oom_kills_) ||
       (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
        last_words_.find("std::bad_alloc") != std::string::npos) ||
@@ -296,6 +299,7 @@ void WorkerProcess::reap() {
   end_.reason = base::str_cat("the worker of '", command_.name,
                               "' ended: ", describe_end(status, end_.cause));
   if (evidence.timed_out) end_.reason += base::str_cat(", without ", timed_out_);
+  if (!lost_.empty()) end_.reason += base::str_cat(": ", lost_);
   if (!last_words_.empty()) end_.reason += base::str_cat(" (it said: ", last_words_, ")");
   lock.unlock();
   if (handlers_.on_end) handlers_.on_end(end_);
@@ -309,6 +313,18 @@ void WorkerProcess::kill_as_timed_out(std::string_view what) {
   if (reaped_ || stopping_) return;
   timed_out_ = what;
   ::kill(-pid_, SIGKILL);
+}
+
+void WorkerProcess::kill_as_lost(std::string_view why) {
+  std::lock_guard lock(mutex_);
+  if (reaped_ || stopping_ || !timed_out_.empty() || !lost_.empty()) return;
+  lost_ = why.empty() ? "it does not say why" : why;
+  ::kill(-pid_, SIGKILL);
+}
+
+void WorkerProcess::wait_for_end() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return has_ended(); });
 }
 
 void WorkerProcess::stop() {

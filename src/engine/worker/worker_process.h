@@ -73,6 +73,9 @@ class WorkerProcess {
 
   // Ends it at once, because it takes too long with `what`.
   void kill_as_timed_out(std::string_view what);
+  // Because its device is lost: `why` is what its engine said.
+  void kill_as_lost(std::string_view why);
+  void wait_for_end();
   // Lets it close its engine, then ends it; returns when it is gone.
   void stop();
 
@@ -109,6 +112,7 @@ class WorkerProcess {
   bool stopping_ = false;
   bool reaped_ = false;
   std::string timed_out_;  // with what
+  std::string lost_;       // why its device is
   std::atomic<bool> ended_{false};
   WorkerEnd end_;
   std::thread thread_;

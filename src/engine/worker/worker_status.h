@@ -54,7 +54,7 @@ class WorkerRecord {
   std::atomic<WorkerState> state_ = WorkerState::kStopped;
   std::atomic<pid_t> pid_ = 0;
   std::atomic<pid_t> spare_pid_ = 0;
-  std::atomic<uint64_t> ends_[5] = {};
+  std::atomic<uint64_t> ends_[6] = {};
   std::atomic<uint64_t> restarts_ = 0;
   std::atomic<uint64_t> retried_runs_ = 0;
 };

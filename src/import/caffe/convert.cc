@@ -17,6 +17,10 @@ std::string_view why_not(std::string_view type) {
   static constexpr std::string_view kData =
       "reads training data, which is not there at use; take the deploy.prototxt, whose inputs are "
       "Input layers";
+  static constexpr std::string_view kYolo =
+      "decodes YOLO's maps, which every fork does in its own way; remove the layer, so that the "
+      "maps "
+      "are outputs, and decode them outside";
   static const std::map<std::string_view, std::string_view> kReasons{
       {"Data", kData},
       {"DummyData", kData},
@@ -29,8 +33,11 @@ std::string_view why_not(std::string_view type) {
       {"Filter", "makes results whose size depends on the data"},
       {"Im2col", "is not supported"},
       {"Recurrent", "is the base of RNN and LSTM, not a layer of its own"},
-      {"Python", "runs a program in Python, which is not part of the model"},
-      {"Proposal", "is not supported: export the detector with its proposals made outside"}};
+      {"Region", kYolo},
+      {"RegionOutput", kYolo},
+      {"YoloOutput", kYolo},
+      {"YoloDetectionOutput", kYolo},
+      {"Yolov3DetectionOutput", kYolo}};
   const auto at = kReasons.find(type);
   return at != kReasons.end() ? at->second
                               : "there is no such layer in Caffe or the forks known here";

@@ -52,6 +52,34 @@ inline std::vector<float> run_floats(const TfModel& model, std::vector<tensor::T
   return test::values_of<float>(run(model, std::move(inputs), output));
 }
 
+// What requests to a model with state=tensors give, one after the other: the first output of each.
+// Every request has one input, t0; its states are what the one before left, or `start`.
+inline std::vector<tensor::Tensor> run_stream(const TfModel& model,
+                                              const std::vector<tensor::Tensor>& requests,
+                                              std::vector<tensor::Tensor> start) {
+  const auto result = imported(model.file(), {{"state", "tensors"}});
+  EXPECT_TRUE(result.ok()) << result.status();
+  if (!result.ok()) return {};
+  const auto& names = result->description.outputs;
+  EXPECT_EQ(names.size(), start.size() + 1);
+  std::vector<tensor::Tensor> out;
+  for (const tensor::Tensor& request : requests) {
+    std::vector<tensor::Tensor> inputs{request};
+    inputs.insert(inputs.end(), start.begin(), start.end());
+    auto outputs = test::run_artefact(result->artefact, std::move(inputs));
+    EXPECT_TRUE(outputs.ok()) << outputs.status();
+    if (!outputs.ok() || outputs->size() != names.size()) return {};
+    out.push_back((*outputs)[0]);
+    for (size_t i = 0; i < start.size(); ++i) {
+      EXPECT_EQ(names[i + 1].name, start[i].name + ".next");
+      const std::string name = start[i].name;
+      start[i] = (*outputs)[i + 1];
+      start[i].name = name;
+    }
+  }
+  return out;
+}
+
 inline auto near(const std::vector<float>& expected, float tolerance = 1e-5F) {
   return Pointwise(FloatNear(tolerance), expected);
 }

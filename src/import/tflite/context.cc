@@ -185,14 +185,43 @@ Value* Scope::stored(Builder& b, int32_t number) {
   if (def.constant || (empty && !def.variable)) {
     slot.stored = constant_of(b, def, session_->owner);
   } else if (def.variable) {
-    session_->notes.insert(
-        "state inside the model (recurrent layers) starts at zero with every request");
-    slot.stored = zeros(b, def);
+    slot.stored = state(b, number);
   } else {
     return b.fail(base::str_cat("reads tensor ", number, " '", def.name.substr(0, 128),
                                 "' before anything sets it"));
   }
   return slot.stored;
+}
+
+Value* Scope::state(Builder& b, int32_t number) {
+  const TensorDef& def = graph_->tensors[number];
+  if (session_->state == nullptr) {
+    session_->notes.insert(std::string(kStateNote));
+    return zeros(b, def);
+  }
+  if (session_->depth > 0) {
+    return b.fail(base::str_cat("the state '", def.name.substr(0, 128),
+                                "' inside IF or WHILE is not supported with state=tensors"));
+  }
+  const TensorDef outside = tflite::as_in_file(def);
+  Value* start = zeros(b, outside);
+  if (start->poison) return start;
+  std::string name = session_->names.give(def, "state", static_cast<size_t>(number));
+  if (is_quantised(outside)) note_start(*session_, name, start);
+  Value* value = session_->state->input(name, start->type);
+  session_->state_tensors.push_back({number, std::move(name)});
+  return from_file(b, value, def);
+}
+
+void note_start(Session& session, std::string_view name, const Value* value) {
+  const std::vector<double> numbers =
+      value->constant ? value->constant->numbers() : std::vector<double>();
+  const bool even =
+      !numbers.empty() && std::all_of(numbers.begin(), numbers.end(),
+                                      [&](double number) { return number == numbers.front(); });
+  if (even && numbers.front() == 0) return;
+  session.notes.insert(even ? base::str_cat("'", name, "' starts at ", numbers.front())
+                            : base::str_cat("'", name, "' starts with numbers of the file"));
 }
 
 // An INT8 constant among activations, which are UINT8: the runtime's kernels want one type.
@@ -450,6 +479,13 @@ void Context::out_from_file(size_t i, Value* stored) {
   const TensorDef def = tflite::as_in_file(out_def(i));
   if (out_def(i).shifted && !stored->poison) stored = b.cast(stored, data_type(def.type));
   out_stored(i, from_file(b, stored, out_def(i)));
+}
+
+void Context::set_state(size_t i, Value* real) {
+  if (!has(i) || !in_def(i).variable || real->poison) return;
+  const TensorDef& def = in_def(i);
+  const bool rounds = is_quantised(def);
+  scope_.set(op_.inputs[i], rounds ? quantise(b, real, def) : b.cast(real, data_type(def.type)));
 }
 
 void Context::out_complex(size_t i, Value* real, Value* imaginary) {

@@ -18,6 +18,7 @@
 
 #include "import/graph/builder.h"
 #include "import/tflite/file.h"
+#include "tensor/tflite/names.h"
 
 namespace supernova::import::tflite {
 
@@ -39,6 +40,16 @@ struct Variable {
   bool set = false;   // in a request
 };
 
+// A state tensor of the file (is_variable) that comes in and goes out.
+struct StateTensor {
+  int32_t number = 0;  // in the graph that has inputs and outputs
+  std::string name;
+};
+
+inline constexpr std::string_view kStateNote =
+    "state inside the model (recurrent layers, variables) starts anew with every request; the "
+    "option state=tensors makes it inputs and outputs";
+
 // Everything that outlives one graph of the file: shared by the scopes of all its graphs.
 struct Session {
   const File& file;
@@ -48,8 +59,10 @@ struct Session {
   // starts anew with every request.
   Builder* state = nullptr;
   std::map<std::string, Variable, std::less<>> variables;  // by resource name
-  std::set<std::string> changing;                          // those that a request sets
-  std::set<int64_t> started;                               // graphs of CALL_ONCE
+  std::vector<StateTensor> state_tensors;
+  tensor::tflite::Names names;     // of inputs, outputs and state tensors
+  std::set<std::string> changing;  // those that a request sets
+  std::set<int64_t> started;       // graphs of CALL_ONCE
   std::set<std::string> notes;
   bool exact_activations = false;  // real activations are not rounded for integer weights
   bool starting = false;           // in a graph of CALL_ONCE
@@ -82,6 +95,7 @@ class Scope {
   bool is_set(int32_t number) const { return slots_[number].stored != nullptr; }
 
  private:
+  Value* state(Builder& b, int32_t number);
   struct Slot {
     Value* stored = nullptr;
     Value* real = nullptr;
@@ -113,6 +127,9 @@ Value* constant_of(Builder& b, const TensorDef& def, const std::shared_ptr<const
 std::pair<int64_t, int64_t> clamped_range(const TensorDef& def, Activation activation);
 // The real numbers behind an activation.
 Value* activated(Builder& b, Value* x, Activation activation);
+
+// Notes what a state holds at first; zeros need no words.
+void note_start(Session& session, std::string_view name, const Value* value);
 
 class Context {
  public:
@@ -183,6 +200,8 @@ class Context {
   // As above, for a result as the file has it.
   void out_from_file(size_t i, Value* stored);
   void out_complex(size_t i, Value* real, Value* imaginary);
+  // What the operator leaves in input i, a state tensor, for later ones and for the next request.
+  void set_state(size_t i, Value* real);
   // Applies `use` to stored numbers where the tensors' scales agree, and to real ones otherwise:
   // for operators that only move elements. Inputs [first, last) and output 0.
   template <typename Use>

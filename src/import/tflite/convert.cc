@@ -149,8 +149,9 @@ graph::Type input_type(const TensorDef& def, const std::string& name) {
   return graph::Type::of(data_type(def.type), std::move(dims));
 }
 
-base::Status add_inputs(Builder& b, Scope& scope, Names& names, const InputShapes& shapes) {
+base::Status add_inputs(Builder& b, Scope& scope, const InputShapes& shapes) {
   const SubGraph& graph = scope.graph();
+  Names& names = scope.session().names;
   std::vector<tensor::TensorInfo> all;
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const int32_t number = graph.inputs[i];
@@ -171,25 +172,41 @@ base::Status add_inputs(Builder& b, Scope& scope, Names& names, const InputShape
   return check_input_shapes(shapes, all);
 }
 
-void add_outputs(Builder& b, Scope& scope, Names& names) {
+// Before state tensors have theirs.
+std::vector<std::string> name_outputs(Scope& scope) {
   const SubGraph& graph = scope.graph();
+  std::vector<std::string> out(graph.outputs.size());
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     const int32_t number = graph.outputs[i];
     if (number < 0) continue;
-    const TensorDef& def = graph.tensors[number];
-    const std::string name = names.give(def, "output", i);
-    b.enter("", name);
-    Value* value = to_file(b, scope.stored(b, number), def);
-    if (!value->poison) b.output(value, name);
+    out[i] = scope.session().names.give(graph.tensors[number], "output", i);
+  }
+  return out;
+}
+
+void add_output(Builder& b, Scope& scope, int32_t number, const std::string& name) {
+  b.enter("", name);
+  Value* value = to_file(b, scope.stored(b, number), scope.graph().tensors[number]);
+  if (!value->poison) b.output(value, name);
+}
+
+void add_outputs(Builder& b, Scope& scope, const std::vector<std::string>& names) {
+  const SubGraph& graph = scope.graph();
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    if (graph.outputs[i] >= 0) add_output(b, scope, graph.outputs[i], names[i]);
   }
 }
 
-constexpr std::string_view kStateNote =
-    "state inside the model (recurrent layers, variables) starts anew with every request; the "
-    "option state=tensors makes it inputs and outputs";
-
 // What requests leave behind: outputs, or a note that it goes.
-void add_state(Builder& b, Session& session) {
+void add_state(Builder& b, Scope& scope) {
+  Session& session = scope.session();
+  const std::vector<StateTensor> states = session.state_tensors;
+  for (const auto& [number, name] : states) {
+    TensorDef next;
+    const std::string wanted = base::str_cat(name, ".next");
+    next.name = wanted;
+    add_output(b, scope, number, session.names.give(next, "", static_cast<size_t>(number)));
+  }
   for (const auto& [name, variable] : session.variables) {
     if (!variable.set) continue;
     if (session.state == nullptr) {
@@ -248,11 +265,11 @@ base::Status convert(const File& file, Reader& reader, const std::shared_ptr<con
     session.changing = changing_variables(file);
   }
   Scope scope(session, graph);
-  Names names;
-  SN_TRY(add_inputs(b, scope, names, wishes.shapes));
+  SN_TRY(add_inputs(b, scope, wishes.shapes));
+  const std::vector<std::string> outputs = name_outputs(scope);
   convert_operators(b, scope);
-  add_outputs(b, scope, names);
-  add_state(b, session);
+  add_outputs(b, scope, outputs);
+  add_state(b, scope);
   SN_TRY(reader.status());
   SN_TRY(b.finish());
   description.notes.insert(description.notes.end(), session.notes.begin(), session.notes.end());

@@ -66,8 +66,10 @@ TEST_F(HttpBoundsTest, CodedBodiesAreDecodedAndAligned) {
     HttpResponse response;
     response.body = request.body.view() == body ? "same" : "other";
     if (request.header("content-encoding") != nullptr) response.body = "still coded";
-    std::lock_guard lock(mutex);
-    addresses.push_back(reinterpret_cast<uintptr_t>(request.body.data() + json.size()));
+    {
+      std::lock_guard lock(mutex);
+      addresses.push_back(reinterpret_cast<uintptr_t>(request.body.data() + json.size()));
+    }
     respond(std::move(response));
   };
   Client client(server_->port());

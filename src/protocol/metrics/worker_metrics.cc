@@ -31,8 +31,9 @@ void write_worker_metrics(const WorkerRecords& workers, Exposition& out) {
   out.family("supernova_worker_ends_total", MetricType::kCounter,
              "Processes that ended, by the cause");
   for (const auto& worker : workers) {
-    for (const EndCause cause : {EndCause::kCrashed, EndCause::kOutOfMemory, EndCause::kTimedOut,
-                                 EndCause::kKilledFromOutside, EndCause::kStopped}) {
+    for (const EndCause cause :
+         {EndCause::kCrashed, EndCause::kOutOfMemory, EndCause::kTimedOut,
+          EndCause::kKilledFromOutside, EndCause::kStopped, EndCause::kDeviceLost}) {
       out.sample({{"worker", worker->name()}, {"cause", std::string(end_cause_name(cause))}},
                  worker->ends(cause));
     }

@@ -27,15 +27,18 @@ from ai_edge_litert import interpreter as litert
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from families import FAMILIES, Case  # noqa: E402
+from graph_writer import TYPES  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 BINARY = os.environ.get("SUPERNOVA", os.path.join(ROOT, "build", "release", "bin", "supernova"))
+DTYPES = {number: name for name, number in TYPES.items()}
 RESOLVER = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
-def by_runtime(content, feeds):
+def by_runtime(content, feeds, later=()):
     """The runtime's outputs with whether each is quantised, or a reason; in a process of its own,
-    which damaged graphs may end."""
+    which damaged graphs may end. The outputs of `later` requests, which find the state that the
+    earlier ones left, come behind."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -45,12 +48,14 @@ def by_runtime(content, feeds):
             runtime = litert.Interpreter(model_content=content, experimental_op_resolver_type=RESOLVER,
                                          num_threads=1)
             runtime.allocate_tensors()
-            for detail, feed in zip(runtime.get_input_details(), feeds):
-                runtime.set_tensor(detail["index"], feed)
-            runtime.invoke()
-            answer = [(runtime.get_tensor(d["index"]),
-                       len(d["quantization_parameters"]["scales"]) > 0)
-                      for d in runtime.get_output_details()]
+            answer = []
+            for request in (feeds, *later):
+                for detail, feed in zip(runtime.get_input_details(), request):
+                    runtime.set_tensor(detail["index"], feed)
+                runtime.invoke()
+                answer += [(runtime.get_tensor(d["index"]),
+                            len(d["quantization_parameters"]["scales"]) > 0)
+                           for d in runtime.get_output_details()]
         except Exception as error:  # pylint: disable=broad-except
             answer = str(error)
         with os.fdopen(write, "wb") as pipe:
@@ -64,17 +69,28 @@ def by_runtime(content, feeds):
 
 
 def by_supernova(path, graph, folder):
-    """Our outputs by position, or a reason."""
+    """Our outputs by position, or a reason; those of later requests, which bring the state that the
+    one before left, behind."""
     out = os.path.join(folder, "out")
-    command = [BINARY, "infer", path, "--output-dir", out]
-    for number, feed in zip(graph.graph.inputs, graph.feeds):
-        file = os.path.join(folder, f"t{number}.npy")
-        np.save(file, feed)
-        command += ["--input", f"t{number}={file}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0:
-        return f"exit {done.returncode}: {done.stderr.strip()[-600:]}"
-    return [np.load(os.path.join(out, f"t{n}.npy")) for n in graph.graph.outputs]
+    states = {}
+    if graph.later:
+        states = {f"t{i}": np.zeros(t.shape, DTYPES[t.type])
+                  for i, t in enumerate(graph.graph.tensors) if t.isVariable}
+    answer = []
+    for feeds in (graph.feeds, *graph.later):
+        command = [BINARY, "infer", path, "--output-dir", out]
+        command += ["--option", "state=tensors"] if states else []
+        given = {f"t{number}": feed for number, feed in zip(graph.graph.inputs, feeds)}
+        for name, feed in {**given, **states}.items():
+            file = os.path.join(folder, f"{name}.npy")
+            np.save(file, feed)
+            command += ["--input", f"{name}={file}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode != 0:
+            return f"exit {done.returncode}: {done.stderr.strip()[-600:]}"
+        answer += [np.load(os.path.join(out, f"t{n}.npy")) for n in graph.graph.outputs]
+        states = {name: np.load(os.path.join(out, f"{name}.next.npy")) for name in states}
+    return answer
 
 
 def difference(got, expected, quantised):
@@ -134,13 +150,13 @@ def one(seed, family, keep):
     case = Case(seed)
     graph = family(case)
     content = graph.model.bytes()
-    expected = by_runtime(content, graph.feeds)
+    expected = by_runtime(content, graph.feeds, graph.later)
     for _ in range(8):  # down to a version that the runtime has
         newer = isinstance(expected, str) and re.search(r"opcode '(\w+)' version", expected)
         if not newer or not graph.model.lower_version(newer.group(1)):
             break
         content = graph.model.bytes()
-        expected = by_runtime(content, graph.feeds)
+        expected = by_runtime(content, graph.feeds, graph.later)
     names = "+".join(sorted({name for name, _ in graph.model.codes}))
     words = ""
     with tempfile.TemporaryDirectory() as folder:

@@ -623,13 +623,16 @@ def pads(c):
             n = c.size(2, 5)
             edges[i][1] = (-(n + edges[i][0])) % block[i]
             hw.append(n)
-        x = c.x(dtype, [c.size(1, 2), *hw, c.size(1, 3)], q)
+        shape = [c.size(1, 2), *hw, c.size(1, 3)]
         o = options("SpaceToBatchND")
     else:
         edges = [[min(e, 1) for e in pair] for pair in edges]
-        x = c.x(dtype, [c.size(1, 2) * block[0] * block[1], c.size(3, 4), c.size(3, 4), c.size(1, 3)], q)
+        shape = [c.size(1, 2) * block[0] * block[1], c.size(3, 4), c.size(3, 4), c.size(1, 3)]
         o = options("BatchToSpaceND")
-    return c.g.finish(c.g.op(kind, [x, c.ints(block), c.ints(edges)], [y], o, version=2))
+    open_sizes = [-1 if c.chance(0.5) else n for n in shape] if c.chance(0.5) else None
+    x = c.g.input(c.array(dtype, shape), q, open_sizes)
+    numbers = [c.g.input(np.asarray(n, np.int32)) if c.chance(0.25) else c.ints(n) for n in (block, edges)]
+    return c.g.finish(c.g.op(kind, [x, *numbers], [y], o, version=2))
 
 
 def reduce(c):
@@ -775,6 +778,8 @@ def rnn(c):
     major = bool(c.size(0, 1))
     if kind == "BIDI" and not major:
         b = 1  # the runtime reads the second item's state from the wrong place
+    if kind == "BIDI_RNN" and hybrid_weights:
+        major = False  # the runtime goes through the sequence as many times as it has steps
     xs = [t, b, i] if major else [b, t, i]
     if kind == "RNN":
         o = options("RNN", fusedActivationFunction=c.pick(0, 1, 4))
@@ -834,6 +839,30 @@ def rnn(c):
                 projClip=pclip, timeMajor=major)
     return c.g.finish(c.g.op("UNIDIRECTIONAL_SEQUENCE_LSTM", [c.x("float32", xs)] + ins,
                              [c.y("float32")], o))
+
+
+def integer_svdf(c):
+    """SVDF of integers, whose state and weights over time have 16 bits. The runtime takes it with ReLU
+    only, which it leaves to the output's type, and does not look after sums beyond 32 bits."""
+    b, i, u, rank, memory = c.size(1, 2), c.size(1, 4), c.size(1, 4), c.size(1, 2), c.size(1, 4)
+    xq, wq = c.quant("int8", 4), Quant(c.n.uniform(0.004, 0.01))
+    tq, sq = Quant(c.n.uniform(0.5, 1) / 4096), Quant(c.n.uniform(4, 8) / 65535)
+    feature = c.g.const(np.maximum(c.array("int8", [u * rank, i]), -127), quant=wq)
+    time = c.g.const(c.array("int16", [u * rank, memory]) // 8, quant=tq)
+    step = float(sq.scale[0] * tq.scale[0])
+    bias_ = c.g.const((c.n.uniform(-1, 1, u) / step).astype("int32"), quant=Quant(step))
+    state = c.g.tensor("int16", [b, memory * u * rank], quant=sq, variable=True)
+    o = options("SVDF", rank=rank, fusedActivationFunction=1)
+    ins = [c.x("int8", [b, i], xq), feature, time, bias_, state]
+    return c.g.finish(c.g.op("SVDF", ins, [c.y("int8", Quant(4 / 255, -128))], o, version=3))
+
+
+def stream(c):
+    """A recurrent layer that hears several requests."""
+    graph = integer_svdf(c) if c.chance(0.2) else rnn(c)
+    graph.later = [[c.array(str(feed.dtype), feed.shape) for feed in graph.feeds]
+                   for _ in range(c.size(1, 2))]
+    return graph
 
 
 def control(c):
@@ -983,4 +1012,4 @@ def chain(c):
 FAMILIES = [conv_2d, conv_2d, depthwise, transpose_conv, conv_3d, hybrid, pool, fully_connected,
             fully_connected, batch_matmul, binary, binary, binary, unary, activation, activation,
             compare, logic, reshape, join, slices, slices, gather, gather, pads, pads, reduce, reduce,
-            resize, convert, make, rnn, rnn, control, spectrum, detection, chain, chain]
+            resize, convert, make, rnn, rnn, stream, control, spectrum, detection, chain, chain]

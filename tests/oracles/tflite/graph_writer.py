@@ -31,6 +31,7 @@ class Graph:
         self.graph.tensors, self.graph.operators = [], []
         self.graph.inputs, self.graph.outputs = [], []
         self.feeds = []
+        self.later = []  # feeds of further requests, which find the state of the earlier ones
         self.model.model.subgraphs.append(self.graph)
 
     def tensor(self, dtype, shape=(), data=None, quant=None, variable=False, signature=None):

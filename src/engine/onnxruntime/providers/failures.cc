@@ -78,8 +78,10 @@ base::Status device_failure(const Provider& provider, const base::Status& status
         kDeviceMemory, ")"));
   }
   if (is_device_lost(status)) {
-    return absl::UnavailableError(base::str_cat(where, " failed: ", status.message(),
-                                                ". The device may be lost; load the model again"));
+    return absl::UnavailableError(base::str_cat(
+        where, " failed: ", status.message(),
+        ". The device may be lost to this process. A worker (isolation) is replaced by itself; in "
+        "the server, load the model again, and where that does not help, restart the server"));
   }
   return base::annotate(status, where);
 }

@@ -364,6 +364,39 @@ void shuffle_channel(LayerContext& ctx) {
   ctx.give(ctx.build.reshape(ctx.build.transpose(grouped, {0, 2, 1, 3, 4}), dims));
 }
 
+// Darknet's, which YOLO's forks have as it is: the map is read as one of fewer channels and
+// `stride` times the height and width, whose blocks become channels. Its reverse takes the channels
+// as the blocks that they are. Formula: reorg_cpu of darknet (src/blas.c).
+void reorg(LayerContext& ctx) {
+  if (!ctx.need_bottoms(1, 1) || !ctx.need_rank(ctx.bottoms[0], 4, 4)) return;
+  Value* x = ctx.bottoms[0];
+  const Params params = ctx.params("reorg_param");
+  const int64_t stride = params.integer("stride", 2);
+  const auto sizes = ctx.sizes(x, 1);
+  if (!sizes || ctx.refuse_if(stride < 1 || stride > 1024, base::str_cat("stride is ", stride))) {
+    return;
+  }
+  const int64_t block = stride * stride;
+  const bool reverse = params.flag("reverse", false);
+  const bool whole = (*sizes)[0] % block == 0 &&
+                     (reverse || ((*sizes)[1] % stride == 0 && (*sizes)[2] % stride == 0));
+  if (ctx.refuse_if(!whole, base::str_cat("can't take ", graph::to_string(x->dims()),
+                                          " apart with a stride of ", stride))) {
+    return;
+  }
+  const graph::Attributes attributes{{"blocksize", stride}};
+  if (reverse) {
+    ctx.give(ctx.build.op("DepthToSpace", {x}, attributes));
+    return;
+  }
+  const Dim batch = x->dims()[0];
+  x = ctx.build.reshape(
+      x, Dims{batch, (*sizes)[0] / block, (*sizes)[1] * stride, (*sizes)[2] * stride});
+  x = ctx.build.op("SpaceToDepth", {x}, attributes);
+  ctx.give(ctx.build.reshape(
+      x, Dims{batch, (*sizes)[0] * block, (*sizes)[1] / stride, (*sizes)[2] / stride}));
+}
+
 }  // namespace
 
 void register_shape(OpTable& table) {
@@ -385,6 +418,7 @@ void register_shape(OpTable& table) {
   table.add("BatchReindex", batch_reindex);
   table.add("Parameter", parameter);
   table.add("ShuffleChannel", shuffle_channel);
+  table.add("Reorg", reorg, "channels, height and width must be known");
 }
 
 }  // namespace supernova::import::caffe

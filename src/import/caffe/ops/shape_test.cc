@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "import/caffe/test_case.h"
 
 namespace supernova::import::caffe {
@@ -204,6 +206,41 @@ TEST(CaffeShape, RefusesWhatCannotBe) {
               HasSubstr("end_axis lies before axis"));
   EXPECT_THAT(refusal(net_of({1, 3, 1, 1}, "ShuffleChannel", "shuffle_channel_param { group: 2 }")),
               HasSubstr("can't deal 3 channels to 2"));
+}
+
+// By darknet's formula, which goes over the map with indices that run past its rows.
+TEST(CaffeReorg, DoesWhatDarknetDoes) {
+  for (const bool reverse : {false, true}) {
+    const int64_t c = 8;
+    const int64_t h = 4;
+    const int64_t w = 6;
+    const int64_t stride = 2;
+    const int64_t less = c / (stride * stride);
+    Floats x(c * h * w);
+    std::iota(x.begin(), x.end(), 0.0F);
+    Floats expected(x.size());
+    for (int64_t k = 0; k < c; ++k) {
+      for (int64_t j = 0; j < h; ++j) {
+        for (int64_t i = 0; i < w; ++i) {
+          const int64_t in = i + w * (j + h * k);
+          const int64_t offset = k / less;
+          const int64_t column = i * stride + offset % stride;
+          const int64_t row = j * stride + offset / stride;
+          const int64_t out = column + w * stride * (row + h * stride * (k % less));
+          expected[reverse ? out : in] = x[reverse ? in : out];
+        }
+      }
+    }
+    const auto got = run_net(
+        net_of(
+            {1, c, h, w}, "Reorg",
+            base::str_cat("reorg_param { stride: 2 reverse: ", reverse ? "true" : "false", " }")),
+        {}, {float_tensor("data", {1, c, h, w}, x)});
+    EXPECT_THAT(shape_of(got), reverse ? ElementsAre(1, 2, 8, 12) : ElementsAre(1, 32, 2, 3));
+    EXPECT_THAT(numbers(got), ElementsAreArray(expected));
+  }
+  EXPECT_THAT(refusal(net_of({1, 6, 4, 4}, "Reorg", "reorg_param { stride: 2 }")),
+              HasSubstr("can't take"));
 }
 
 TEST(CaffeCropCenter, CutsBothEnds) {

@@ -198,8 +198,10 @@ Value* run_plain(Context& c, Layer& layer, Value* sequence) {
         c.b.concat({layer.peephole[kInput], layer.peephole[kOutput], layer.peephole[kForget]}, 0),
         {0}));
   }
-  Value* y = c.b.op_outputs("LSTM", inputs, {{"hidden_size", *count}}, 3)[0];
-  return c.b.squeeze(y, {1});
+  const auto y = c.b.op_outputs("LSTM", inputs, {{"hidden_size", *count}}, 3);
+  c.set_state(layer.at.hidden, c.b.squeeze(y[1], {0}));
+  c.set_state(layer.at.cell, c.b.squeeze(y[2], {0}));
+  return c.b.squeeze(y[0], {1});
 }
 
 // [time, batch, out] from [time, batch, in].
@@ -212,11 +214,14 @@ Value* run(Context& c, Layer& layer, Value* sequence) {
     parts.push_back(c.b.unsqueeze(c.b.op("MatMul", {sequence, w}), {1}));
   }
   Value* items = c.b.concat(parts, 1);
-  return scan(c, {c.in(layer.at.hidden), c.in(layer.at.cell)}, items,
-              [&](Builder& b, const std::vector<Value*>& states, Value* item) {
-                return make_step(b, layer, states, item);
-              })
-      .first;
+  const auto [results, states] =
+      scan(c, {c.in(layer.at.hidden), c.in(layer.at.cell)}, items,
+           [&](Builder& b, const std::vector<Value*>& before, Value* item) {
+             return make_step(b, layer, before, item);
+           });
+  c.set_state(layer.at.hidden, states[0]);
+  c.set_state(layer.at.cell, states[1]);
+  return results;
 }
 
 bool is_sequence(Context& c) {
@@ -270,6 +275,8 @@ void basic_lstm(Context& c) {
   c.out(1, cell);
   c.out(2, x);
   c.out(3, z);
+  c.set_state(1, y);
+  c.set_state(4, cell);
 }
 
 void lstm(Context& c) {

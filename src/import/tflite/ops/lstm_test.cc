@@ -61,9 +61,9 @@ std::vector<float> reference(const Weights& weights, const std::vector<float>& x
   return out;
 }
 
-TfModel layer(const Weights& weights, const Variant& variant) {
+TfModel layer(const Weights& weights, const Variant& variant, int32_t time = kTime) {
   TfModel model;
-  std::vector<int32_t> inputs{model.input({TfType::kFloat32, {1, kTime, kIn}})};
+  std::vector<int32_t> inputs{model.input({TfType::kFloat32, {1, time, kIn}})};
   const auto four = [&](const std::vector<float>* of, std::vector<int32_t> shape) {
     for (int g = 0; g < 4; ++g) {
       inputs.push_back(variant.coupled && g == 0 ? -1 : model.constant(shape, of[g]));
@@ -80,7 +80,7 @@ TfModel layer(const Weights& weights, const Variant& variant) {
   for (int i = 0; i < 2; ++i) {
     inputs.push_back(model.tensor({TfType::kFloat32, {1, kCells}, "", {}, {}, 0, true}));
   }
-  const auto y = model.tensor({TfType::kFloat32, {1, kTime, kCells}});
+  const auto y = model.tensor({TfType::kFloat32, {1, time, kCells}});
   model.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, {y},
            FlatTable().number(0, int8_t{4}).number(1, variant.clip));
   model.set_outputs({y});
@@ -95,6 +95,39 @@ TEST(TfliteLstm, PlainPeepholesCoupledAndClipped) {
     const Weights weights(variant.peepholes);
     EXPECT_THAT(run_floats(layer(weights, variant), {float_tensor("t0", {1, kTime, kIn}, x)}),
                 near(reference(weights, x, variant)));
+  }
+}
+
+// One sequence, brought in parts, gives what it gives at once.
+TEST(TfliteLstm, StateIsInputsAndOutputsOnRequest) {
+  const auto x = some_floats(kTime * kIn, 7);
+  const auto from = [&](int first, int count) {
+    return std::vector<float>(x.begin() + first * kIn, x.begin() + (first + count) * kIn);
+  };
+  for (const Variant variant : {Variant{}, Variant{true, true, 0.2F}}) {
+    for (const int time : {1, 2}) {
+      SCOPED_TRACE(base::str_cat(variant.clip, " ", time));
+      const Weights weights(variant.peepholes);
+      const TfModel model = layer(weights, variant, time);
+      const auto described = imported(model.file(), {{"state", "tensors"}});
+      ASSERT_TRUE(described.ok()) << described.status();
+      ASSERT_EQ(described->description.inputs.size(), 3U);
+      EXPECT_THAT(described->description.notes, testing::IsEmpty());
+      std::vector<tensor::Tensor> requests;
+      for (int at = 0; at < kTime; at += time) {
+        requests.push_back(float_tensor("t0", {1, time, kIn}, from(at, time)));
+      }
+      std::vector<tensor::Tensor> start;
+      for (const size_t i : {1, 2}) {
+        const auto& info = described->description.inputs[i];
+        start.push_back(float_tensor(info.name, {1, kCells}, {0, 0}));
+      }
+      std::vector<float> got;
+      for (const auto& part : run_stream(model, requests, start)) {
+        for (const float value : test::values_of<float>(part)) got.push_back(value);
+      }
+      EXPECT_THAT(got, near(reference(weights, x, variant)));
+    }
   }
 }
 

@@ -22,13 +22,14 @@ Value* run(Context& c, Value* sequence, const Inputs& at, Activation activation,
   Value* r = c.weights(at.recurrent, {1, 0}, 0);
   Value* x = product(c.b, round_rows(c.b, sequence, rounding), c.weights(at.weights, {1, 0}, 0));
   if (c.has(at.bias)) x = c.b.add(x, c.in(at.bias));
-  return scan(c, {c.in(at.state)}, x,
-              [&](Builder& b, const std::vector<Value*>& h, Value* item) {
-                Value* before = product(b, round_rows(b, h[0], rounding), r);
-                Value* next = activated(b, b.add(item, before), activation);
-                return Step{{next}, next};
-              })
-      .first;
+  const auto [results, states] =
+      scan(c, {c.in(at.state)}, x, [&](Builder& b, const std::vector<Value*>& h, Value* item) {
+        Value* before = product(b, round_rows(b, h[0], rounding), r);
+        Value* next = activated(b, b.add(item, before), activation);
+        return Step{{next}, next};
+      });
+  c.set_state(at.state, states[0]);
+  return results;
 }
 
 void rnn(Context& c) {

@@ -50,7 +50,45 @@ TEST(TfliteRnn, OneStepNeedsNoLoop) {
   ASSERT_TRUE(model.ok());
   EXPECT_EQ(model->artefact.bytes.view().find("Scan"), std::string_view::npos);
   EXPECT_THAT(model->description.notes,
-              testing::Contains(HasSubstr("starts at zero with every request")));
+              testing::Contains(HasSubstr("the option state=tensors makes it inputs and outputs")));
+}
+
+TEST(TfliteRnn, StateIsAnInputAndAnOutputOnRequest) {
+  const auto x = some_floats(8);
+  const std::vector<float> first(x.begin(), x.begin() + 4);
+  const std::vector<float> second(x.begin() + 4, x.end());
+  const TfModel model = sequence(2, false, 4);
+  const auto described = imported(model.file(), {{"state", "tensors"}});
+  ASSERT_TRUE(described.ok()) << described.status();
+  ASSERT_EQ(described->description.inputs.size(), 2U);
+  const auto outputs = run_stream(
+      model, {float_tensor("t0", {1, 2, 2}, first), float_tensor("t0", {1, 2, 2}, second)},
+      {float_tensor(described->description.inputs[1].name, {1, 2}, {0, 0})});
+  ASSERT_EQ(outputs.size(), 2U);
+  std::vector<float> got = test::values_of<float>(outputs[0]);
+  for (const float value : test::values_of<float>(outputs[1])) got.push_back(value);
+  EXPECT_THAT(got, near(expected(x)));
+}
+
+// A layer in a branch can't say what it leaves where the branch is not taken.
+TEST(TfliteRnn, RefusesStateInABranch) {
+  TfModel model;
+  const auto x = model.input({TfType::kFloat32, {1, 2}});
+  const auto condition = model.input({TfType::kBool, {}});
+  const auto y = model.tensor({TfType::kFloat32, {1, 2}});
+  model.op("IF", {condition, x}, {y}, FlatTable().number(0, 1).number(1, 1));
+  model.set_outputs({y});
+  model.begin_graph();
+  const auto inner = model.input({TfType::kFloat32, {1, 2}});
+  const auto square = model.constant({2, 2}, {1, 0, 0, 1});
+  const auto state = model.tensor({TfType::kFloat32, {1, 2}, "", {}, {}, 0, true});
+  const auto next = model.tensor({TfType::kFloat32, {1, 2}});
+  model.op("RNN", {inner, square, square, model.constant({2}, {0, 0}), state}, {next},
+           FlatTable().number(0, int8_t{1}));
+  model.set_outputs({next});
+  EXPECT_TRUE(imported(model.file()).ok());
+  EXPECT_THAT(imported(model.file(), {{"state", "tensors"}}).status().ToString(),
+              HasSubstr("inside IF or WHILE is not supported with state=tensors"));
 }
 
 TEST(TfliteRnn, RefusesAnUnknownActivation) {

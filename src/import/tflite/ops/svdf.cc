@@ -9,7 +9,12 @@ namespace {
 void svdf(Context& c) {
   const auto feature_rank = c.rank(1);
   const auto time_rank = c.rank(2);
-  if (!feature_rank || !time_rank) return;
+  const auto rank_of_data = c.rank(0);
+  const auto rank_of_state = c.rank(4);
+  if (!feature_rank || !time_rank || !rank_of_data || !rank_of_state) return;
+  if (!c.require(*rank_of_data == 2 && *rank_of_state == 2, "data and state must have two axes")) {
+    return;
+  }
   const auto time = graph::constant_dims(c.stored(2)->dims());
   const int64_t rank = c.options().integer(0);
   if (!c.require(time && time->size() == 2 && rank > 0 && (*time)[0] % rank == 0 && (*time)[1] > 0,
@@ -31,6 +36,7 @@ void svdf(Context& c) {
     kept = c.b.slice(kept, {1}, {memory}, {2});
     fresh = c.b.concat({kept, fresh}, 2);
   }
+  c.set_state(4, c.b.reshape(fresh, c.stored(4)->dims()));
   Value* y = c.b.reduce("ReduceSum", c.b.mul(fresh, c.weights(2, {0, 1}, 0)), {2}, false);
   if (rank > 1) {
     const Dims& dims = y->dims();

@@ -1,8 +1,6 @@
 // Variables of the model: what CALL_ONCE sets when the model starts, and what requests leave there
 // for the next one. As in recurrent layers, such state starts anew with every request, unless the
 // option state=tensors has it come in and go out with each.
-#include <algorithm>
-
 #include "import/tflite/ops.h"
 
 namespace supernova::import::tflite {
@@ -40,18 +38,6 @@ void assign_variable(Context& c) {
   Variable& variable = session.variables[*name];
   variable.value = c.as_in_file(1);
   variable.set |= !session.starting;
-}
-
-// What a stream brings at first; zeros need no words.
-void note_start(Session& session, const std::string& name, const Value* value) {
-  const std::vector<double> numbers =
-      value->constant ? value->constant->numbers() : std::vector<double>();
-  const bool even =
-      !numbers.empty() && std::all_of(numbers.begin(), numbers.end(),
-                                      [&](double number) { return number == numbers.front(); });
-  if (even && numbers.front() == 0) return;
-  session.notes.insert(even ? base::str_cat("'", name, "' starts at ", numbers.front())
-                            : base::str_cat("'", name, "' starts with numbers of the file"));
 }
 
 void read_variable(Context& c) {
