@@ -298,6 +298,10 @@ void WorkerProcess::reap() {
   end_.lived = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
   end_.reason = base::str_cat("the worker of '", command_.name,
                               "' ended: ", describe_end(status, end_.cause));
+  if (end_.cause == EndCause::kOutOfMemory && command_.memory_byte_size > 0) {
+    end_.reason += base::str_cat(", of which it may have ", command_.memory_byte_size >> 20U,
+                                 " MiB (--worker-memory-byte-size)");
+  }
   if (evidence.timed_out) end_.reason += base::str_cat(", without ", timed_out_);
   if (!lost_.empty()) end_.reason += base::str_cat(": ", lost_);
   if (!last_words_.empty()) end_.reason += base::str_cat(" (it said: ", last_words_, ")");
