@@ -79,8 +79,10 @@ TEST_F(FatalSignals, SayWhenTheMemoryWasUsedUp) {
   // Whether it was touched or not.
   EXPECT_EQ(end_signal_of([] {
               limit_data(kMost);
-              while (std::malloc(size_t{1} << 20U) != nullptr) {
-              }
+              void* volatile piece = nullptr;  // else a compiler may leave it all out
+              do {
+                piece = std::malloc(size_t{1} << 20U);
+              } while (piece != nullptr);
               std::abort();
             }),
             SIGABRT);
