@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "engine/catalogue.h"
+#include "engine/option_names.h"
 
 namespace supernova::apps {
 
@@ -15,7 +16,7 @@ struct WorkerOptions {
   std::vector<std::string> isolation;  // [ENGINE=]in-process|worker|own-worker
   uint64_t memory_bytes = 0;
   int64_t run_timeout_ms = 0;
-  int64_t load_timeout_ms = 300'000;
+  int64_t load_timeout_ms = engine::kDefaultLoadTimeout.count();
 
   void add_to(CLI::App& command);
   base::Result<engine::WorkerRules> rules() const;

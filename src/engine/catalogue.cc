@@ -43,9 +43,6 @@ namespace {
 
 const sn_device kCpu{sizeof(sn_device), SN_DEVICE_CPU, 0, "cpu"};
 
-constexpr std::chrono::milliseconds kLoadLimit = std::chrono::minutes(5);
-constexpr int64_t kNoLoadLimit = 1'000'000'000;
-
 bool is_for_worker(std::string_view option) { return option.starts_with("worker."); }
 
 // Models say something of the worker they run in; which program and engine it is they don't.
@@ -191,13 +188,13 @@ base::Result<Isolation> Catalogue::isolation_of(const Entry& entry, const sn_dev
 }
 
 std::chrono::milliseconds Catalogue::load_limit(const Options& options) const {
-  for (const Options* given : {&options, &std::as_const(rules_.options)}) {
+  for (const Options* given : {&options, &rules_.options}) {
     const auto found = given->find(kWorkerLoadTimeout);
     int64_t ms = 0;
     if (found == given->end() || !base::parse_whole(found->second, ms)) continue;
-    return std::chrono::milliseconds(ms > 0 ? std::min(ms, kNoLoadLimit) : kNoLoadLimit);
+    return ms > 0 ? std::min(std::chrono::milliseconds(ms), kNoLoadTimeout) : kNoLoadTimeout;
   }
-  return kLoadLimit;
+  return kDefaultLoadTimeout;
 }
 
 base::Result<std::shared_ptr<Engine>> Catalogue::open_worker(Entry& entry, const Place& place) {

@@ -2,6 +2,8 @@
 // engine. They come from `--option`, from `parameters` of a configuration and from flags.
 #pragma once
 
+#include <chrono>
+
 namespace supernova::engine {
 
 // The device wished for, as --device takes it, which counts before it.
@@ -18,6 +20,9 @@ inline constexpr char kWorkerEnvironment[] = "worker.environment";
 // Limits of a worker, 0 or absent = none.
 inline constexpr char kWorkerMemory[] = "worker.memory_byte_size";
 inline constexpr char kWorkerLoadTimeout[] = "worker.load_timeout_ms";
+// Where nobody says; and what "0", no limit, stands for.
+inline constexpr std::chrono::milliseconds kDefaultLoadTimeout{300'000};
+inline constexpr std::chrono::milliseconds kNoLoadTimeout{1'000'000'000};
 inline constexpr char kWorkerRunTimeout[] = "worker.run_timeout_ms";
 // "0" = no second process waits to take over.
 inline constexpr char kWorkerSpare[] = "worker.spare";

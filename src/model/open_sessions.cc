@@ -179,12 +179,10 @@ base::Status SessionOpener::open_session(OpenSessions& opened, size_t place) con
   };
   // Threads that an engine starts inherit the priority of the thread that opens it, for ever. Those
   // in a worker don't, and a worker may take its time.
+  if (!opened.options.contains(engine::kIntraOpThreads)) return open();
   SN_ASSIGN(const engine::Isolation isolation,
             catalogue_.isolation(opened.report.engine, device::to_abi(device), opened.options));
-  if (!opened.options.contains(engine::kIntraOpThreads) ||
-      isolation != engine::Isolation::kInProcess) {
-    return open();
-  }
+  if (isolation != engine::Isolation::kInProcess) return open();
   base::Status status;
   base::at_usual_priority([&] { status = open(); });
   return status;

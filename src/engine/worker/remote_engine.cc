@@ -68,7 +68,7 @@ base::Status read_option(const std::string& key, const std::string& value, Remot
     out.command.memory_byte_size = out.order.memory_byte_size;
   } else if (key == "worker.load_timeout_ms") {
     SN_ASSIGN(out.load_timeout, read_time(key, value));
-    if (out.load_timeout == milliseconds(0)) out.load_timeout = milliseconds(1'000'000'000);
+    if (out.load_timeout == milliseconds(0)) out.load_timeout = kNoLoadTimeout;
   } else if (key == "worker.run_timeout_ms") {
     SN_ASSIGN(out.run_timeout, read_time(key, value));
   } else if (key == "worker.spare") {

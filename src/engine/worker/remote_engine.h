@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/option_names.h"
 #include "engine/worker/quarantine.h"
 #include "engine/worker/remote_objects.h"
 #include "engine/worker/remote_runs.h"
@@ -31,7 +32,7 @@ struct RemoteOptions {
   WorkerCommand command;
   StartOrder order;
   std::string record;  // the name in metrics
-  std::chrono::milliseconds load_timeout{300'000};
+  std::chrono::milliseconds load_timeout = kDefaultLoadTimeout;
   std::chrono::milliseconds run_timeout{0};
   bool spare = true;
 };

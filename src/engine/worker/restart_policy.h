@@ -15,6 +15,9 @@ enum class EndCause {
   kStopped,            // ended by us, as intended
   kDeviceLost,         // nothing runs on its device any more; another process may have more luck
 };
+inline constexpr EndCause kEndCauses[] = {EndCause::kCrashed,  EndCause::kOutOfMemory,
+                                          EndCause::kTimedOut, EndCause::kKilledFromOutside,
+                                          EndCause::kStopped,  EndCause::kDeviceLost};
 
 // What is known beside the wait status.
 struct EndEvidence {

@@ -127,17 +127,17 @@ void* Server::allocate(void*, size_t byte_size, size_t alignment) {
 }
 
 int Server::serve() {
-  auto board = SharedMemory::map(base::File(kBoardFile), sizeof(Board));
-  if (!board.ok()) {
-    std::fprintf(stderr, "error: %s\n", std::string(base::message(board.status())).c_str());
+  auto memory = SharedMemory::map(base::File(kBoardFile), sizeof(Board));
+  if (!memory.ok()) {
+    std::fprintf(stderr, "error: %s\n", std::string(base::message(memory.status())).c_str());
     return 2;
   }
-  board_ = *std::move(board);
-  if (kIsPlain) handle_fatal_signals(reinterpret_cast<Board*>(board_.data())->at_memory_limit);
+  board_ = *std::move(memory);
+  Board& board = *reinterpret_cast<Board*>(board_.data());
+  if (kIsPlain) handle_fatal_signals(board.at_memory_limit);
   cpu_set_t cores;
   const bool several = ::sched_getaffinity(0, sizeof(cores), &cores) == 0 && CPU_COUNT(&cores) > 1;
-  runs_ = std::make_unique<RunLoop>(engine_, socket_, *reinterpret_cast<Board*>(board_.data()),
-                                    several);
+  runs_ = std::make_unique<RunLoop>(engine_, socket_, board, several);
   while (true) {
     auto message = socket_.receive();
     if (!message.ok()) break;

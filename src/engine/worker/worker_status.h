@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -54,7 +55,7 @@ class WorkerRecord {
   std::atomic<WorkerState> state_ = WorkerState::kStopped;
   std::atomic<pid_t> pid_ = 0;
   std::atomic<pid_t> spare_pid_ = 0;
-  std::atomic<uint64_t> ends_[6] = {};
+  std::atomic<uint64_t> ends_[std::size(kEndCauses)] = {};
   std::atomic<uint64_t> restarts_ = 0;
   std::atomic<uint64_t> retried_runs_ = 0;
 };

@@ -19,8 +19,7 @@ std::string_view why_not(std::string_view type) {
       "Input layers";
   static constexpr std::string_view kYolo =
       "decodes YOLO's maps, which every fork does in its own way; remove the layer, so that the "
-      "maps "
-      "are outputs, and decode them outside";
+      "maps are outputs, and decode them outside";
   static const std::map<std::string_view, std::string_view> kReasons{
       {"Data", kData},
       {"DummyData", kData},

@@ -31,9 +31,7 @@ void write_worker_metrics(const WorkerRecords& workers, Exposition& out) {
   out.family("supernova_worker_ends_total", MetricType::kCounter,
              "Processes that ended, by the cause");
   for (const auto& worker : workers) {
-    for (const EndCause cause :
-         {EndCause::kCrashed, EndCause::kOutOfMemory, EndCause::kTimedOut,
-          EndCause::kKilledFromOutside, EndCause::kStopped, EndCause::kDeviceLost}) {
+    for (const EndCause cause : engine::worker::kEndCauses) {
       out.sample({{"worker", worker->name()}, {"cause", std::string(end_cause_name(cause))}},
                  worker->ends(cause));
     }
