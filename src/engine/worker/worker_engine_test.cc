@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -241,6 +242,9 @@ TEST_F(WorkerEngine, AWorkerThatIsStoppedIsReplaced) {
   wait_for([&] { return record()->pid() != 0; });
   const pid_t pid = record()->pid();
   ::kill(pid, SIGSTOP);
+  // All its threads are, or one may still answer.
+  siginfo_t stopped{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &stopped, WSTOPPED | WNOWAIT), 0);
   expect_through(*it.session, {2});
   EXPECT_NE(record()->pid(), pid);
   EXPECT_EQ(record()->ends(EndCause::kTimedOut), 1U);
