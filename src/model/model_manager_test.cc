@@ -389,8 +389,9 @@ TEST_F(ManagerTest, ManyCyclesLeaveNothingBehind) {
       files = entries("/proc/self/fd");
     }
   }
-  EXPECT_EQ(entries("/proc/self/task"), threads);
-  EXPECT_EQ(entries("/proc/self/fd"), files);
+  // A thread on its way out, or a file that is just read, is nothing left behind.
+  EXPECT_TRUE(eventually([&] { return entries("/proc/self/task") <= threads; }));
+  EXPECT_TRUE(eventually([&] { return entries("/proc/self/fd") <= files; }));
 }
 
 // Whoever calls load and unload at the same time gets an answer, and the last word counts.
