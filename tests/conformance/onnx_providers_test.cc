@@ -26,7 +26,9 @@ using testing::ElementsAre;
 using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::Not;
+using testing::StrEq;
 using testing::UnorderedElementsAre;
 
 constexpr char kProvider[] = "SupernovaTest";
@@ -104,6 +106,16 @@ class OnnxProviders : public testing::TestWithParam<EngineCase> {
 
 INSTANTIATE_TEST_SUITE_P(Engines, OnnxProviders, testing::ValuesIn(onnx_engines()),
                          testing::PrintToStringParamName());
+
+// The processes that this one has started and that still run.
+std::vector<std::string> children() {
+  std::vector<std::string> pids;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "children");
+    for (std::string pid; file >> pid;) pids.push_back(pid);
+  }
+  return pids;
+}
 
 MATCHER_P2(IsPlaced, op, where, "") { return arg.op == op && arg.where == where; }
 
@@ -287,7 +299,7 @@ TEST_P(OnnxProviders, RefusesFilesThatAreNoModelsAlsoForADevice) {
 }
 
 TEST_P(OnnxProviders, ADeviceLostWhileServingIsUnavailableUnlessAWorkerIsReplaced) {
-  const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.lose_after", "4"}}));
+  auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.lose_after", "4"}}));
   ASSERT_TRUE(it.ok()) << it.status();
   const auto ask = [&] { return run(*it->session, {floats("x", {1, 2}, {1, 1})}).status(); };
   EXPECT_TRUE(ask().ok());
@@ -299,13 +311,91 @@ TEST_P(OnnxProviders, ADeviceLostWhileServingIsUnavailableUnlessAWorkerIsReplace
       continue;
     }
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
-    EXPECT_THAT(std::string(status.message()),
-                AllOf(HasSubstr("the test device is gone"), HasSubstr("npu:0"),
-                      HasSubstr("load the model again")));
+    EXPECT_THAT(
+        std::string(status.message()),
+        AllOf(HasSubstr("the test device is gone"), HasSubstr("npu:0"),
+              HasSubstr("nor could it add two numbers"), HasSubstr("load the model again")));
   }
+  it->session.reset();
+  it->model.reset();
   const auto loaded_again = open_on(test_npu(), whole_model(), with_plugin());
   ASSERT_TRUE(loaded_again.ok()) << loaded_again.status();
   EXPECT_TRUE(run(*loaded_again->session, {floats("x", {1, 2}, {1, 1})}).ok());
+}
+
+// A provider that fails on a request has lost nothing: whoever else is on the device goes on, in a
+// worker in the same process.
+TEST_P(OnnxProviders, AFailureThatATrialOfTheDeviceDoesNotShareIsTheRequests) {
+  const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.fail_on", "7"}}));
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto neighbour = it->engine->open_model(onnx_artefact(mixed_model()), with_plugin());
+  ASSERT_TRUE(neighbour.ok()) << neighbour.status();
+  const auto other = (*neighbour)->open_session(test_npu(), {});
+  ASSERT_TRUE(other.ok()) << other.status();
+  const std::vector<std::string> workers = children();
+  for (int i = 0; i < 8; ++i) {
+    const base::Status status = run(*it->session, {floats("x", {1, 2}, {7, 1})}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("the test kernel failed"),
+                                                     HasSubstr("npu:0"), Not(HasSubstr("lost"))));
+    EXPECT_TRUE(run(*it->session, {floats("x", {1, 2}, {1, 1})}).ok());
+    EXPECT_TRUE(run(**other, {floats("x", {1}, {1})}).ok());
+  }
+  EXPECT_THAT(children(), IsSupersetOf(workers)) << "one was replaced";
+}
+
+// As after a driver has reset a device: it works, what was open on it does not.
+TEST_P(OnnxProviders, AModelThatRanAndFailsManyTimesInARowIsAskedForAnew) {
+  const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.break_after", "4"}}));
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto ask = [&] { return run(*it->session, {floats("x", {1, 2}, {1, 1})}).status(); };
+  EXPECT_TRUE(ask().ok());
+  EXPECT_TRUE(ask().ok());
+  for (int i = 0; i < 4; ++i) {
+    const base::Status status = ask();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("the session is stale"));
+  }
+  const base::Status fifth = ask();
+  if (GetParam().is_in_worker) {
+    EXPECT_TRUE(fifth.ok()) << fifth;
+    return;
+  }
+  EXPECT_EQ(fifth.code(), absl::StatusCode::kUnavailable) << fifth;
+  EXPECT_THAT(std::string(fifth.message()), HasSubstr("5 runs in a row"));
+}
+
+TEST_P(OnnxProviders, AModelThatNeverRanIsNoEvidenceAgainstItsDevice) {
+  const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.fail_on", "1"}}));
+  ASSERT_TRUE(it.ok()) << it.status();
+  for (int i = 0; i < 12; ++i) {
+    const base::Status status = run(*it->session, {floats("x", {1, 2}, {1, 1})}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+  }
+}
+
+// The provider leaves the trial's addition to the CPU, which tells nothing of the device.
+TEST_P(OnnxProviders, WhereATrialTellsNothingOnlyFailuresInARowAreALoss) {
+  const auto it = open_on(test_npu(), whole_model(),
+                          with_plugin({{"provider.leave", "Add"}, {"provider.lose_after", "1"}}));
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto ask = [&] { return run(*it->session, {floats("x", {1, 2}, {1, 1})}).status(); };
+  EXPECT_TRUE(ask().ok());
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(ask().code(), absl::StatusCode::kInternal);
+  const base::Status fifth = ask();
+  EXPECT_EQ(fifth.code(),
+            GetParam().is_in_worker ? absl::StatusCode::kOk : absl::StatusCode::kUnavailable)
+      << fifth;
+}
+
+TEST_P(OnnxProviders, OptionsThatTheProviderDoesNotTakeAreRefusedInItsWords) {
+  EXPECT_THAT(refusal(test_npu(), whole_model(), with_plugin({{"provider.colour", "red"}}),
+                      absl::StatusCode::kInvalidArgument),
+              StrEq("SupernovaTestExecutionProvider on npu:0: the option 'colour' of the test "
+                    "provider is 'red'; there is no such option"));
+  EXPECT_THAT(refusal(test_npu(), whole_model(), with_plugin({{"provider.memory_limit", "lots"}}),
+                      absl::StatusCode::kInvalidArgument),
+              AllOf(HasSubstr("'memory_limit'"), HasSubstr("'lots'")));
 }
 
 TEST_P(OnnxProviders, OutOfDeviceMemoryIsSaidAndPasses) {

@@ -5,10 +5,15 @@
 
 #include "engine/abi_calls.h"
 #include "engine/onnxruntime/providers/failures.h"
+#include "engine/onnxruntime/providers/try_device.h"
 #include "engine/option_values.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
+
+// Failures of runs in a row that are a loss, whatever a trial says: a device may have come back
+// with what was open on it gone.
+constexpr int kLoss = 5;
 
 constexpr char kNoFallback[] = "session.disable_cpu_ep_fallback";
 
@@ -54,8 +59,7 @@ base::Result<std::unique_ptr<DeviceSession>> DeviceSession::open(const Runtime& 
                                                                  const sn_device& device,
                                                                  const Options& options,
                                                                  int thread_budget) {
-  std::unique_ptr<DeviceSession> made(new DeviceSession);
-  made->ordinal_ = device.ordinal;
+  std::unique_ptr<DeviceSession> made(new DeviceSession(runtime, device, options));
   SN_ASSIGN(made->provider_, choose_provider(runtime, device, options));
   const Provider& provider = made->provider_;
   SN_ASSIGN(const bool strict, is_strict(options));
@@ -70,7 +74,7 @@ base::Result<std::unique_ptr<DeviceSession>> DeviceSession::open(const Runtime& 
       return refuse(provider, fallback.empty() ? base::message(model.status()) : fallback);
     }
   }
-  if (!model.ok()) return device_failure(provider, model.status());
+  if (!model.ok()) return made->judge(providers_own(model.status()));
   made->model_ = *std::move(model);
   SN_ASSIGN(made->placement_, read_placement(made->model_->session(), provider.name));
   if (const std::string fallback = made->fallback(); strict && !fallback.empty()) {
@@ -78,6 +82,14 @@ base::Result<std::unique_ptr<DeviceSession>> DeviceSession::open(const Runtime& 
   }
   if (provider.kind == ProviderKind::kWebGpu) made->warm_up();
   return made;
+}
+
+DeviceSession::DeviceSession(const Runtime& runtime, const sn_device& device, Options options)
+    : runtime_(runtime),
+      device_(device),
+      device_id_(device.id != nullptr ? device.id : ""),
+      options_(std::move(options)) {
+  device_.id = device_id_.c_str();
 }
 
 DeviceSession::~DeviceSession() {
@@ -95,7 +107,31 @@ base::Status DeviceSession::run(const sn_run& run) {
       if (is_cancelled(run)) return absl::CancelledError("the run was cancelled before its turn");
     }
   }
-  return device_failure(provider_, model_->run(run));
+  const base::Status status = model_->run(run);
+  if (!status.ok()) return judge(status);
+  if (!has_run_) has_run_ = true;
+  if (failures_ != 0) failures_ = 0;
+  return {};
+}
+
+base::Status DeviceSession::judge(const base::Status& status) {
+  const Failure failure = failure_of(status);
+  if (failure != Failure::kUnclear) return device_failure(provider_, status, failure);
+  // What never ran here is not evidence: it may be more than the provider can do.
+  if (const int failures = ++failures_; has_run_ && failures >= kLoss) {
+    return device_failure(provider_,
+                          base::annotate(status, base::str_cat(failures, " runs in a row")),
+                          Failure::kLost);
+  }
+  const TrialVerdict verdict = try_device(runtime_, provider_, device_, options_);
+  const bool is_lost =
+      verdict.trial == Trial::kIsLost || (verdict.trial == Trial::kCanNotOpen && model_ != nullptr);
+  if (!is_lost) return device_failure(provider_, status, failure);
+  return device_failure(
+      provider_,
+      absl::InternalError(
+          base::str_cat(status.message(), "; nor could it add two numbers then: ", verdict.why)),
+      Failure::kLost);
 }
 
 // The first run compiles shaders, for seconds. Whether a made-up input suits the model does not
@@ -111,8 +147,8 @@ uint64_t DeviceSession::device_memory_bytes() const {
   }
   if (provider_.kind == ProviderKind::kWebGpu) return 0;
   OrtMemoryInfo* raw = nullptr;
-  if (!to_status(
-           api().CreateMemoryInfo("Cuda", OrtArenaAllocator, ordinal_, OrtMemTypeDefault, &raw))
+  if (!to_status(api().CreateMemoryInfo("Cuda", OrtArenaAllocator, device_.ordinal,
+                                        OrtMemTypeDefault, &raw))
            .ok()) {
     return 0;
   }

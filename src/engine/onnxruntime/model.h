@@ -77,7 +77,8 @@ class Model {
   class SmallRun;
   std::unique_ptr<SmallRun> take_small_run(const sn_run& run);
   void keep_small_run(std::unique_ptr<SmallRun> small);
-  // False where the run is none of this kind, or failed: whoever asks again learns why. CANCELLED.
+  // False where the run is none of this kind, or failed: whoever asks again learns why, except of
+  // CANCELLED and what a provider failed with (UNAVAILABLE, UNKNOWN), which nobody asks again.
   base::Result<bool> run_small(const sn_run& run);
 
   struct RunValues;
