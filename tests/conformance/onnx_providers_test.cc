@@ -164,6 +164,10 @@ TEST_P(OnnxProviders, StrictDeviceRefusesWhatFallsBackByName) {
       refusal(test_npu(), mixed_model(), with_plugin({{"strict_device", "true"}}));
   EXPECT_THAT(message, AllOf(HasSubstr("strict_device"), HasSubstr("npu:0"), HasSubstr("Sin"),
                              HasSubstr("1 of 3 nodes")));
+  EXPECT_THAT(
+      refusal(cpu(), mixed_model(),
+              with_plugin({{"strict_device", "true"}, {"execution_provider", "SupernovaTest"}})),
+      HasSubstr("not all of the model runs on SupernovaTestExecutionProvider: 1 of 3"));
 }
 
 TEST_P(OnnxProviders, OptionsReachTheProvider) {
@@ -434,6 +438,65 @@ TEST_P(OnnxProviders, LibrariesThatCanNotBeUsedAreRefusedByName) {
   // The CPU does not mind.
   const auto it = open_on(cpu(), whole_model(), with(SUPERNOVA_PLUGIN_EP_FUTURE));
   EXPECT_TRUE(it.ok()) << it.status();
+}
+
+// Each model has what its own option names, whatever else the process has loaded.
+TEST_P(OnnxProviders, TwoVersionsOfAPlugInServeSideBySide) {
+  const auto engine = GetParam().open();
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  const auto mul_is_on = [&](const std::string& libraries) -> std::string {
+    const auto model =
+        (*engine)->open_model(onnx_artefact(whole_model()), {{"ep_library", libraries}});
+    if (!model.ok()) return model.status().ToString();
+    const auto session = (*model)->open_session(test_npu(), {});
+    if (!session.ok()) return session.status().ToString();
+    const auto info = (*session)->info();
+    if (!info.ok()) return info.status().ToString();
+    for (const engine::NodePlacement& node : info->placement) {
+      if (node.op == "Mul") return node.where;
+    }
+    return "nowhere";
+  };
+  const std::string first = SUPERNOVA_PLUGIN_EP;
+  const std::string second = SUPERNOVA_PLUGIN_EP_V2;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(mul_is_on(first), kProvider);
+    EXPECT_EQ(mul_is_on(second), "CPU");
+  }
+  EXPECT_EQ(mul_is_on(base::str_cat(first, ":", second)), kProvider) << "the first one named";
+  EXPECT_EQ(mul_is_on(base::str_cat(second, ":", first)), "CPU") << "the first one named";
+  EXPECT_EQ(mul_is_on(base::str_cat(SUPERNOVA_PLUGIN_EP_SILENT, ":", first)), kProvider);
+}
+
+TEST_P(OnnxProviders, WhatAFolderHoldsThatCanNotBeUsedIsSaid) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "plug_ins";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const Options options{{"ep_library", folder}, {"execution_provider", "SupernovaTest"}};
+  const auto why = [&] { return refusal(test_npu(), whole_model(), options); };
+  std::ofstream(folder / "readme.txt") << "nothing here";
+  EXPECT_THAT(why(), HasSubstr("plug_ins' holds no plug-in"));
+  std::ofstream(folder / "text.so") << "this is no library";
+  std::filesystem::copy_file(SUPERNOVA_PLUGIN_EP, folder / "other.so");
+  std::fstream(folder / "other.so", std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(18)
+      .write("\x08\x00", 2);  // MIPS
+  std::filesystem::copy_file(SUPERNOVA_PLUGIN_EP, folder / "half.so");
+  std::filesystem::resize_file(folder / "half.so",
+                               std::filesystem::file_size(folder / "half.so") / 2);
+  std::filesystem::create_symlink("/nowhere/ep.so", folder / "dangling.so");
+  std::filesystem::create_symlink(SUPERNOVA_PLUGIN_EP_SILENT, folder / "silent.so");
+  EXPECT_THAT(why(),
+              AllOf(HasSubstr("text.so' is no execution provider for here: it is no shared"),
+                    HasSubstr("other.so' is no execution provider for here: it is built for"),
+                    HasSubstr("half.so' is no execution provider for here: its end is"),
+                    HasSubstr("dangling.so' does not exist"),
+                    HasSubstr("plugin_ep_silent.so, which offers no device")));
+  // Beside all that, one that is usable is used.
+  std::filesystem::create_symlink(SUPERNOVA_PLUGIN_EP, folder / "usable.so");
+  const auto it = open_on(test_npu(), whole_model(), options);
+  EXPECT_TRUE(it.ok()) << it.status();
+  std::filesystem::remove_all(folder);
 }
 
 TEST_P(OnnxProviders, ReloadsManyTimes) {

@@ -101,7 +101,7 @@ class Factory : public OrtEpFactory {
                             OrtEpDevice** out, size_t room, size_t* count) noexcept {
     auto& factory = *static_cast<Factory*>(self);
     *count = 0;
-    if (room == 0) return nullptr;
+    if (room == 0 || !kFindsDevice) return nullptr;
     if (OrtStatus* status =
             ep_api->CreateEpDevice(&factory, factory.hardware_, nullptr, nullptr, &out[0])) {
       return status;

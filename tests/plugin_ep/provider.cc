@@ -177,7 +177,8 @@ const char* Provider::name(const OrtEp*) noexcept { return kName; }
 
 bool Provider::takes(const OrtNode* node) const {
   const char* type = operator_of(node);
-  if (std::strcmp(type, "Mul") != 0 && std::strcmp(type, "Add") != 0) return false;
+  const bool is_mul = std::strcmp(type, "Mul") == 0;
+  if ((!is_mul || !kTakesMul) && std::strcmp(type, "Add") != 0) return false;
   const OrtValueInfo* inputs[2] = {};
   size_t count = 0;
   const std::string left = "," + settings_.leave + ",";

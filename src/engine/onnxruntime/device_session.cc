@@ -47,9 +47,11 @@ std::string say(const std::vector<PlacedNode>& nodes, const Provider& provider) 
 }
 
 base::Status refuse(const Provider& provider, std::string_view fallback) {
+  // Who asks for the CPU and names a provider means that one's hardware.
   return absl::FailedPreconditionError(
-      base::str_cat(kStrictDevice, ": not all of the model runs on ", provider.device, ": ",
-                    fallback, ". Without ", kStrictDevice, " the rest runs on the CPU"));
+      base::str_cat(kStrictDevice, ": not all of the model runs on ",
+                    provider.device == "cpu" ? provider.name : provider.device, ": ", fallback,
+                    ". Without ", kStrictDevice, " the rest runs on the CPU"));
 }
 
 }  // namespace

@@ -136,10 +136,9 @@ base::Result<Provider> built_in(ProviderKind kind, const sn_device& device) {
 
 base::Result<Provider> plugin(const Runtime& runtime, const sn_device& device,
                               std::string_view name, const Options& options) {
-  std::vector<std::string> refused;
-  SN_TRY(register_plugins(runtime, options, refused));
+  SN_ASSIGN(const PlugIns plugins, register_plugins(runtime, options));
   Provider provider{ProviderKind::kPlugin, "", nullptr, device_name(device)};
-  SN_ASSIGN(provider.plugin, find_plugin(runtime, {name, &device}, refused));
+  SN_ASSIGN(provider.plugin, find_plugin(plugins, {name, &device}));
   provider.name = api().EpDevice_EpName(provider.plugin);
   return provider;
 }
