@@ -30,7 +30,7 @@ std::string today() {
   return text;
 }
 
-// "a.so:b.so" for "/home/me/a.so:/opt/b.so": where libraries lie is nobody's business.
+// "a.so:b.so" for "/opt/x/a.so:/opt/b.so": where libraries lie is nobody's business.
 std::string without_folders(const std::string& paths) {
   std::string names;
   for (const char c : paths) {
