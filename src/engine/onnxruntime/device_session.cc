@@ -11,9 +11,10 @@
 namespace supernova::engine::onnxruntime {
 namespace {
 
-// Failures of runs in a row that are a loss, whatever a trial says: a device may have come back
-// with what was open on it gone.
+// Failures of runs in a row that are a loss: where a trial tells nothing, and where it works, as a
+// device may have come back with what was open on it gone.
 constexpr int kLoss = 5;
+constexpr int kLossOnWorkingDevice = 20;
 
 constexpr char kNoFallback[] = "session.disable_cpu_ep_fallback";
 
@@ -119,21 +120,21 @@ base::Status DeviceSession::run(const sn_run& run) {
 base::Status DeviceSession::judge(const base::Status& status) {
   const Failure failure = failure_of(status);
   if (failure != Failure::kUnclear) return device_failure(provider_, status, failure);
-  // What never ran here is not evidence: it may be more than the provider can do.
-  if (const int failures = ++failures_; has_run_ && failures >= kLoss) {
-    return device_failure(provider_,
-                          base::annotate(status, base::str_cat(failures, " runs in a row")),
-                          Failure::kLost);
-  }
   const TrialVerdict verdict = try_device(runtime_, provider_, device_, options_);
-  const bool is_lost =
-      verdict.trial == Trial::kIsLost || (verdict.trial == Trial::kCanNotOpen && model_ != nullptr);
-  if (!is_lost) return device_failure(provider_, status, failure);
+  if (verdict.trial == Trial::kIsLost ||
+      (verdict.trial == Trial::kCanNotOpen && model_ != nullptr)) {
+    return device_failure(
+        provider_,
+        absl::InternalError(
+            base::str_cat(status.message(), "; nor could it add two numbers then: ", verdict.why)),
+        Failure::kLost);
+  }
+  // What never ran here is not evidence: it may be more than the provider can do.
+  const int failures = ++failures_;
+  const int loss = verdict.trial == Trial::kWorks ? kLossOnWorkingDevice : kLoss;
+  if (!has_run_ || failures < loss) return device_failure(provider_, status, failure);
   return device_failure(
-      provider_,
-      absl::InternalError(
-          base::str_cat(status.message(), "; nor could it add two numbers then: ", verdict.why)),
-      Failure::kLost);
+      provider_, base::annotate(status, base::str_cat(failures, " runs in a row")), Failure::kLost);
 }
 
 // The first run compiles shaders, for seconds. Whether a made-up input suits the model does not

@@ -63,6 +63,7 @@ bool is_on_device(const Model& model, const Provider& provider) {
 // A device that has no memory left is there. What is refused when something is opened comes with
 // the code of a refusal, also where the device is gone. `unclear`: what that means.
 TrialVerdict verdict_of(const base::Status& status, Trial unclear) {
+  if (status.ok()) return {Trial::kWorks, ""};
   const std::string why(base::message(status));
   if (failure_of(status) == Failure::kLost ||
       (absl::IsFailedPrecondition(status) &&

@@ -12,13 +12,14 @@
 namespace supernova::engine::onnxruntime {
 
 enum class Trial {
-  kWorks,       // or tells nothing: the provider does not take the addition
-  kCanNotOpen,  // so the device is lost, unless with these options nothing can be opened at all
+  kWorks,
+  kTellsNothing,  // the provider does not take the addition, or has no memory for it
+  kCanNotOpen,    // so the device is lost, unless with these options nothing can be opened at all
   kIsLost
 };
 
 struct TrialVerdict {
-  Trial trial = Trial::kWorks;
+  Trial trial = Trial::kTellsNothing;
   std::string why;  // what the trial failed of
 };
 
