@@ -84,6 +84,11 @@ base::Result<std::unique_ptr<DeviceSession>> DeviceSession::open(const Runtime& 
     return refuse(provider, fallback);
   }
   if (provider.kind == ProviderKind::kWebGpu) made->warm_up();
+  // Before the response, as whoever gets that may be back at once.
+  made->model_->on_success([session = made.get()] {
+    if (!session->has_run_) session->has_run_ = true;
+    if (session->failures_ != 0) session->failures_ = 0;
+  });
   return made;
 }
 
@@ -110,14 +115,11 @@ base::Status DeviceSession::run(const sn_run& run) {
       if (is_cancelled(run)) return absl::CancelledError("the run was cancelled before its turn");
     }
   }
-  const base::Status status = model_->run(run);
-  if (!status.ok()) return judge(status);
-  if (!has_run_) has_run_ = true;
-  if (failures_ != 0) failures_ = 0;
-  return {};
+  return judge(model_->run(run));
 }
 
 base::Status DeviceSession::judge(const base::Status& status) {
+  if (status.ok()) return status;
   const Failure failure = failure_of(status);
   if (failure != Failure::kUnclear) return device_failure(provider_, status, failure);
   const TrialVerdict verdict = try_device(runtime_, provider_, device_, options_);

@@ -45,6 +45,8 @@ class Model {
 
   // Runs and delivers the response through run.on_response. An error = nothing was delivered.
   base::Status run(const sn_run& run);
+  // Called for each run that went well, before its response is delivered. To be set before runs.
+  void on_success(std::function<void()> tell) { on_success_ = std::move(tell); }
   // Makes a run end before its next node, with CANCELLED. Any thread.
   void cancel(const sn_run& run) { running_.cancel(run); }
   // Runs for its own sake, on inputs of zeros, where those can be made up.
@@ -110,6 +112,7 @@ class Model {
   // wrong.
   std::unique_ptr<std::atomic<bool>[]> never_lent_;
 
+  std::function<void()> on_success_;
   RunningRuns running_;
   std::mutex small_mutex_;
   std::vector<std::unique_ptr<SmallRun>> small_runs_;  // those not in use, the latest last

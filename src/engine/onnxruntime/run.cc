@@ -145,6 +145,7 @@ base::Status Model::deliver(const sn_run& run, RunValues& values) const {
   message.output_count = response.tensors.size();
   message.final = 1;
   response.delivered = true;
+  if (on_success_) on_success_();
   run.on_response(run.ctx, &message);
   return {};
 }

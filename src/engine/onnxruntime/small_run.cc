@@ -179,6 +179,7 @@ base::Result<bool> Model::run_small(const sn_run& run) {
   response.outputs = outputs.data();
   response.output_count = outputs.size();
   response.final = 1;
+  if (on_success_) on_success_();
   run.on_response(run.ctx, &response);
   return true;
 }
