@@ -1,4 +1,6 @@
 // supernova conformance: runs the engine suite on this machine's hardware.
+#include <sys/utsname.h>
+
 #include <cstdio>
 #include <ctime>
 #include <fstream>
@@ -26,6 +28,16 @@ std::string today() {
   char text[16];
   std::strftime(text, sizeof(text), "%Y-%m-%d", &parts);
   return text;
+}
+
+// "a.so:b.so" for "/opt/x/a.so:/opt/b.so": where libraries lie is nobody's business.
+std::string without_folders(const std::string& paths) {
+  std::string names;
+  for (const char c : paths) {
+    if (c == '/') names.erase(names.rfind(':') + 1);
+    if (c != '/') names += c;
+  }
+  return names;
 }
 
 // One line for each case as it ends, so that a slow device is seen to work.
@@ -78,10 +90,18 @@ base::Status conformance(const ConformanceOptions& options) {
   report.engine_version = suite.subject.engine->version();
   report.isolation = engine::isolation_name(isolation);
   report.options = load.options;
-  const std::string delegate = suite.subject.delegate();
-  report.delegate = delegate.substr(delegate.rfind('/') + 1);
-  // Where it lies is nobody's business.
-  if (!delegate.empty()) report.options[conformance::kDelegateOption] = report.delegate;
+  report.delegate = without_folders(suite.subject.delegate());
+  for (const char* key : {conformance::kDelegateOption, "ep_library"}) {
+    const auto found = report.options.find(key);
+    if (found != report.options.end()) found->second = without_folders(found->second);
+  }
+  report.filter = options.filter;
+  report.reloads = options.reloads;
+  utsname system{};
+  if (::uname(&system) == 0) {
+    report.architecture = system.machine;
+    report.kernel = system.release;
+  }
   report.device = *device;
   for (const device::Device& other : *devices) {
     if (other.abi_kind == SN_DEVICE_CPU) report.processor = other.model;

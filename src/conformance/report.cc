@@ -9,6 +9,9 @@
 namespace supernova::conformance {
 namespace {
 
+// Counts up where a field changes its meaning; tools/support_tables reads it.
+constexpr int kReportFormat = 1;
+
 constexpr Outcome kOutcomes[] = {Outcome::kPassed, Outcome::kFellBack, Outcome::kRefused,
                                  Outcome::kSkipped, Outcome::kFailed};
 
@@ -146,14 +149,17 @@ std::string to_text(const Report& report) {
 }
 
 std::string to_json(const Report& report) {
-  std::string out = "{";
+  std::string out = base::str_cat("{\"format\":", kReportFormat);
   member(out, "program_version", report.program_version);
   member(out, "date", report.date);
   member(out, "engine", report.engine);
   member(out, "engine_version", report.engine_version);
   member(out, "isolation", report.isolation);
   member(out, "processor", report.processor);
-  out += ",\"options\":{";
+  member(out, "architecture", report.architecture);
+  member(out, "kernel", report.kernel);
+  member(out, "filter", report.filter);
+  out += base::str_cat(",\"reloads\":", report.reloads, ",\"options\":{");
   for (const auto& [key, value] : report.options) member(out, key, value);
   out += "}";
   if (!report.delegate.empty()) {
@@ -177,6 +183,12 @@ std::string to_json(const Report& report) {
   member(out, "model", report.device.model);
   member(out, "driver", report.device.driver);
   member(out, "driver_version", report.device.driver_version);
+  out += ",\"vendor_id\":";
+  base::append_json_number(out, static_cast<uint64_t>(report.device.vendor_id));
+  out += ",\"product_id\":";
+  base::append_json_number(out, static_cast<uint64_t>(report.device.product_id));
+  out += ",\"memory_byte_size\":";
+  base::append_json_number(out, report.device.memory_bytes);
   out += base::str_cat(",\"emulated\":", device::is_emulated(report.device) ? "true" : "false");
   out += "},\"counts\":{";
   for (const Outcome outcome : kOutcomes) {

@@ -18,8 +18,12 @@ struct Report {
   tensor::Options options;
   std::string delegate;  // the library's name, "" = none
   device::Device device;
-  std::string processor;  // of the machine
-  std::string date;       // "2026-01-31"
+  std::string processor;     // of the machine
+  std::string architecture;  // "x86_64"
+  std::string kernel;        // "6.1.0-18-amd64"
+  std::string filter;        // of the cases, "" = all were run
+  int reloads = 0;
+  std::string date;  // "2026-01-31"
   std::vector<CaseResult> results;
 
   size_t count(Outcome outcome, std::string_view group = {}) const;

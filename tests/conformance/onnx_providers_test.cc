@@ -26,7 +26,9 @@ using testing::ElementsAre;
 using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::Not;
+using testing::StrEq;
 using testing::UnorderedElementsAre;
 
 constexpr char kProvider[] = "SupernovaTest";
@@ -105,6 +107,16 @@ class OnnxProviders : public testing::TestWithParam<EngineCase> {
 INSTANTIATE_TEST_SUITE_P(Engines, OnnxProviders, testing::ValuesIn(onnx_engines()),
                          testing::PrintToStringParamName());
 
+// The processes that this one has started and that still run.
+std::vector<std::string> children() {
+  std::vector<std::string> pids;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "children");
+    for (std::string pid; file >> pid;) pids.push_back(pid);
+  }
+  return pids;
+}
+
 MATCHER_P2(IsPlaced, op, where, "") { return arg.op == op && arg.where == where; }
 
 TEST_P(OnnxProviders, APlugInRunsTheNodesItTakes) {
@@ -152,6 +164,10 @@ TEST_P(OnnxProviders, StrictDeviceRefusesWhatFallsBackByName) {
       refusal(test_npu(), mixed_model(), with_plugin({{"strict_device", "true"}}));
   EXPECT_THAT(message, AllOf(HasSubstr("strict_device"), HasSubstr("npu:0"), HasSubstr("Sin"),
                              HasSubstr("1 of 3 nodes")));
+  EXPECT_THAT(
+      refusal(cpu(), mixed_model(),
+              with_plugin({{"strict_device", "true"}, {"execution_provider", "SupernovaTest"}})),
+      HasSubstr("not all of the model runs on SupernovaTestExecutionProvider: 1 of 3"));
 }
 
 TEST_P(OnnxProviders, OptionsReachTheProvider) {
@@ -287,7 +303,7 @@ TEST_P(OnnxProviders, RefusesFilesThatAreNoModelsAlsoForADevice) {
 }
 
 TEST_P(OnnxProviders, ADeviceLostWhileServingIsUnavailableUnlessAWorkerIsReplaced) {
-  const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.lose_after", "4"}}));
+  auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.lose_after", "4"}}));
   ASSERT_TRUE(it.ok()) << it.status();
   const auto ask = [&] { return run(*it->session, {floats("x", {1, 2}, {1, 1})}).status(); };
   EXPECT_TRUE(ask().ok());
@@ -299,13 +315,91 @@ TEST_P(OnnxProviders, ADeviceLostWhileServingIsUnavailableUnlessAWorkerIsReplace
       continue;
     }
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
-    EXPECT_THAT(std::string(status.message()),
-                AllOf(HasSubstr("the test device is gone"), HasSubstr("npu:0"),
-                      HasSubstr("load the model again")));
+    EXPECT_THAT(
+        std::string(status.message()),
+        AllOf(HasSubstr("the test device is gone"), HasSubstr("npu:0"),
+              HasSubstr("nor could it add two numbers"), HasSubstr("load the model again")));
   }
+  it->session.reset();
+  it->model.reset();
   const auto loaded_again = open_on(test_npu(), whole_model(), with_plugin());
   ASSERT_TRUE(loaded_again.ok()) << loaded_again.status();
   EXPECT_TRUE(run(*loaded_again->session, {floats("x", {1, 2}, {1, 1})}).ok());
+}
+
+// A provider that fails on a request has lost nothing: whoever else is on the device goes on, in a
+// worker in the same process.
+TEST_P(OnnxProviders, AFailureThatATrialOfTheDeviceDoesNotShareIsTheRequests) {
+  const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.fail_on", "7"}}));
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto neighbour = it->engine->open_model(onnx_artefact(mixed_model()), with_plugin());
+  ASSERT_TRUE(neighbour.ok()) << neighbour.status();
+  const auto other = (*neighbour)->open_session(test_npu(), {});
+  ASSERT_TRUE(other.ok()) << other.status();
+  const std::vector<std::string> workers = children();
+  for (int i = 0; i < 8; ++i) {
+    const base::Status status = run(*it->session, {floats("x", {1, 2}, {7, 1})}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("the test kernel failed"),
+                                                     HasSubstr("npu:0"), Not(HasSubstr("lost"))));
+    EXPECT_TRUE(run(*it->session, {floats("x", {1, 2}, {1, 1})}).ok());
+    EXPECT_TRUE(run(**other, {floats("x", {1}, {1})}).ok());
+  }
+  EXPECT_THAT(children(), IsSupersetOf(workers)) << "one was replaced";
+}
+
+// As after a driver has reset a device: it works, what was open on it does not.
+TEST_P(OnnxProviders, AModelThatRanAndFailsManyTimesInARowIsAskedForAnew) {
+  const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.break_after", "4"}}));
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto ask = [&] { return run(*it->session, {floats("x", {1, 2}, {1, 1})}).status(); };
+  EXPECT_TRUE(ask().ok());
+  EXPECT_TRUE(ask().ok());
+  for (int i = 0; i < 19; ++i) {
+    const base::Status status = ask();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("the session is stale"));
+  }
+  const base::Status last = ask();
+  if (GetParam().is_in_worker) {
+    EXPECT_TRUE(last.ok()) << last;
+    return;
+  }
+  EXPECT_EQ(last.code(), absl::StatusCode::kUnavailable) << last;
+  EXPECT_THAT(std::string(last.message()), HasSubstr("20 runs in a row"));
+}
+
+TEST_P(OnnxProviders, AModelThatNeverRanIsNoEvidenceAgainstItsDevice) {
+  const auto it = open_on(test_npu(), whole_model(), with_plugin({{"provider.fail_on", "1"}}));
+  ASSERT_TRUE(it.ok()) << it.status();
+  for (int i = 0; i < 30; ++i) {
+    const base::Status status = run(*it->session, {floats("x", {1, 2}, {1, 1})}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+  }
+}
+
+// The provider leaves the trial's addition to the CPU, which tells nothing of the device.
+TEST_P(OnnxProviders, WhereATrialTellsNothingOnlyFailuresInARowAreALoss) {
+  const auto it = open_on(test_npu(), whole_model(),
+                          with_plugin({{"provider.leave", "Add"}, {"provider.lose_after", "1"}}));
+  ASSERT_TRUE(it.ok()) << it.status();
+  const auto ask = [&] { return run(*it->session, {floats("x", {1, 2}, {1, 1})}).status(); };
+  EXPECT_TRUE(ask().ok());
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(ask().code(), absl::StatusCode::kInternal);
+  const base::Status fifth = ask();
+  EXPECT_EQ(fifth.code(),
+            GetParam().is_in_worker ? absl::StatusCode::kOk : absl::StatusCode::kUnavailable)
+      << fifth;
+}
+
+TEST_P(OnnxProviders, OptionsThatTheProviderDoesNotTakeAreRefusedInItsWords) {
+  EXPECT_THAT(refusal(test_npu(), whole_model(), with_plugin({{"provider.colour", "red"}}),
+                      absl::StatusCode::kInvalidArgument),
+              StrEq("SupernovaTestExecutionProvider on npu:0: the option 'colour' of the test "
+                    "provider is 'red'; there is no such option"));
+  EXPECT_THAT(refusal(test_npu(), whole_model(), with_plugin({{"provider.memory_limit", "lots"}}),
+                      absl::StatusCode::kInvalidArgument),
+              AllOf(HasSubstr("'memory_limit'"), HasSubstr("'lots'")));
 }
 
 TEST_P(OnnxProviders, OutOfDeviceMemoryIsSaidAndPasses) {
@@ -344,6 +438,65 @@ TEST_P(OnnxProviders, LibrariesThatCanNotBeUsedAreRefusedByName) {
   // The CPU does not mind.
   const auto it = open_on(cpu(), whole_model(), with(SUPERNOVA_PLUGIN_EP_FUTURE));
   EXPECT_TRUE(it.ok()) << it.status();
+}
+
+// Each model has what its own option names, whatever else the process has loaded.
+TEST_P(OnnxProviders, TwoVersionsOfAPlugInServeSideBySide) {
+  const auto engine = GetParam().open();
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  const auto mul_is_on = [&](const std::string& libraries) -> std::string {
+    const auto model =
+        (*engine)->open_model(onnx_artefact(whole_model()), {{"ep_library", libraries}});
+    if (!model.ok()) return model.status().ToString();
+    const auto session = (*model)->open_session(test_npu(), {});
+    if (!session.ok()) return session.status().ToString();
+    const auto info = (*session)->info();
+    if (!info.ok()) return info.status().ToString();
+    for (const engine::NodePlacement& node : info->placement) {
+      if (node.op == "Mul") return node.where;
+    }
+    return "nowhere";
+  };
+  const std::string first = SUPERNOVA_PLUGIN_EP;
+  const std::string second = SUPERNOVA_PLUGIN_EP_V2;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(mul_is_on(first), kProvider);
+    EXPECT_EQ(mul_is_on(second), "CPU");
+  }
+  EXPECT_EQ(mul_is_on(base::str_cat(first, ":", second)), kProvider) << "the first one named";
+  EXPECT_EQ(mul_is_on(base::str_cat(second, ":", first)), "CPU") << "the first one named";
+  EXPECT_EQ(mul_is_on(base::str_cat(SUPERNOVA_PLUGIN_EP_SILENT, ":", first)), kProvider);
+}
+
+TEST_P(OnnxProviders, WhatAFolderHoldsThatCanNotBeUsedIsSaid) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "plug_ins";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const Options options{{"ep_library", folder}, {"execution_provider", "SupernovaTest"}};
+  const auto why = [&] { return refusal(test_npu(), whole_model(), options); };
+  std::ofstream(folder / "readme.txt") << "nothing here";
+  EXPECT_THAT(why(), HasSubstr("plug_ins' holds no plug-in"));
+  std::ofstream(folder / "text.so") << "this is no library";
+  std::filesystem::copy_file(SUPERNOVA_PLUGIN_EP, folder / "other.so");
+  std::fstream(folder / "other.so", std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(18)
+      .write("\x08\x00", 2);  // MIPS
+  std::filesystem::copy_file(SUPERNOVA_PLUGIN_EP, folder / "half.so");
+  std::filesystem::resize_file(folder / "half.so",
+                               std::filesystem::file_size(folder / "half.so") / 2);
+  std::filesystem::create_symlink("/nowhere/ep.so", folder / "dangling.so");
+  std::filesystem::create_symlink(SUPERNOVA_PLUGIN_EP_SILENT, folder / "silent.so");
+  EXPECT_THAT(why(),
+              AllOf(HasSubstr("text.so' is no execution provider for here: it is no shared"),
+                    HasSubstr("other.so' is no execution provider for here: it is built for"),
+                    HasSubstr("half.so' is no execution provider for here: its end is"),
+                    HasSubstr("dangling.so' does not exist"),
+                    HasSubstr("plugin_ep_silent.so, which offers no device")));
+  // Beside all that, one that is usable is used.
+  std::filesystem::create_symlink(SUPERNOVA_PLUGIN_EP, folder / "usable.so");
+  const auto it = open_on(test_npu(), whole_model(), options);
+  EXPECT_TRUE(it.ok()) << it.status();
+  std::filesystem::remove_all(folder);
 }
 
 TEST_P(OnnxProviders, ReloadsManyTimes) {

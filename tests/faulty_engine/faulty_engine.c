@@ -109,11 +109,17 @@ static const sn_signature kSignature = {.size = sizeof(sn_signature),
 static const sn_model_info kModel = {
     .size = sizeof(sn_model_info), .signatures = &kSignature, .signature_count = 1};
 
+// Cut where there is no room.
+static void copy_text(char* to, size_t room, const char* text) {
+  size_t size = strlen(text);
+  if (size > room - 1) size = room - 1;
+  memcpy(to, text, size);
+  to[size] = '\0';
+}
+
 static int32_t fail(sn_error* error, sn_code code, const char* message) {
-  const size_t room = error->size - offsetof(sn_error, message);
   error->code = code;
-  strncpy(error->message, message, room - 1);
-  error->message[room - 1] = '\0';
+  copy_text(error->message, error->size - offsetof(sn_error, message), message);
   return code;
 }
 
@@ -215,9 +221,9 @@ static void read_word(struct sn_model* model, const char* word) {
   if (strncmp(word, "slow_ms=", 8) == 0) model->slow_ms = atol(word + 8);
   if (strncmp(word, "most_mib=", 9) == 0) model->most_mib = atol(word + 9);
   if (strncmp(word, "hold_mib=", 9) == 0) model->hold_mib = atol(word + 9);
-  if (strncmp(word, "once=", 5) == 0) strncpy(model->once, word + 5, sizeof(model->once) - 1);
+  if (strncmp(word, "once=", 5) == 0) copy_text(model->once, sizeof(model->once), word + 5);
   if (strncmp(word, "while=", 6) == 0) {
-    strncpy(model->only_while, word + 6, sizeof(model->only_while) - 1);
+    copy_text(model->only_while, sizeof(model->only_while), word + 6);
   }
 }
 

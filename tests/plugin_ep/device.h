@@ -8,12 +8,21 @@
 #include <cstddef>
 #include <cstdint>
 
+#ifndef PLUGIN_EP_TAKES_MUL
+#define PLUGIN_EP_TAKES_MUL 1
+#endif
+#ifndef PLUGIN_EP_FINDS_DEVICE
+#define PLUGIN_EP_FINDS_DEVICE 1
+#endif
+
 namespace plugin_ep {
 
 inline constexpr char kName[] = "SupernovaTestExecutionProvider";
 inline constexpr char kVendor[] = "Supernova";
 inline constexpr uint32_t kVendorId = 0x5e5e;
 inline constexpr uint32_t kProductId = 0x0001;
+inline constexpr bool kTakesMul = PLUGIN_EP_TAKES_MUL;
+inline constexpr bool kFindsDevice = PLUGIN_EP_FINDS_DEVICE;
 
 // The runtime's functions; set before anything else is called.
 extern const OrtApi* api;

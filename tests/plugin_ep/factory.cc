@@ -1,24 +1,61 @@
 // What the runtime finds in the library: one factory, which brings its own device along.
 #include <cctype>
-#include <cstdlib>
+#include <sstream>
+#include <string>
 
 #include "provider.h"
 
 namespace plugin_ep {
 namespace {
 
-std::string option(const OrtSessionOptions* options, const std::string& key) {
-  // The runtime keeps a provider's options below its name in small letters.
-  std::string full = "ep.";
+// The runtime keeps a provider's options below its name in small letters.
+std::string prefix() {
+  std::string prefix = "ep.";
   for (const char letter : std::string(kName)) {
-    full += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    prefix += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   }
-  full += "." + key;
-  int has = 0;
-  if (api->HasSessionConfigEntry(options, full.c_str(), &has) != nullptr || has == 0) return "";
-  char value[256] = {};
-  size_t size = sizeof(value);
-  return api->GetSessionConfigEntry(options, full.c_str(), value, &size) == nullptr ? value : "";
+  return prefix + ".";
+}
+
+OrtStatus* refuse(const std::string& key, const std::string& value, const char* wanted) {
+  const std::string why =
+      "the option '" + key + "' of the test provider is '" + value + "'; " + wanted;
+  return api->CreateStatus(ORT_INVALID_ARGUMENT, why.c_str());
+}
+
+template <typename Number>
+OrtStatus* read_number(const std::string& key, const std::string& value, Number& number) {
+  std::istringstream text(value);
+  if (text >> number && text.eof()) return nullptr;
+  return refuse(key, value, "it must be a number");
+}
+
+OrtStatus* read(const std::string& key, const std::string& value, Settings& settings) {
+  if (key == "memory_limit") return read_number(key, value, settings.memory_limit);
+  if (key == "lose_after") return read_number(key, value, settings.lose_after);
+  if (key == "break_after") return read_number(key, value, settings.break_after);
+  if (key == "fail_on") return read_number(key, value, settings.fail_on.emplace());
+  if (key != "leave") return refuse(key, value, "there is no such option");
+  settings.leave = value;
+  return nullptr;
+}
+
+OrtStatus* read(const OrtSessionOptions* options, Settings& settings) {
+  OrtKeyValuePairs* entries = nullptr;
+  if (OrtStatus* status = api->GetSessionOptionsConfigEntries(options, &entries)) return status;
+  const char* const* keys = nullptr;
+  const char* const* values = nullptr;
+  size_t count = 0;
+  api->GetKeyValuePairs(entries, &keys, &values, &count);
+  OrtStatus* status = nullptr;
+  for (size_t i = 0; i < count && status == nullptr; ++i) {
+    const std::string key = keys[i];
+    if (key.rfind(prefix(), 0) == 0) {
+      status = read(key.substr(prefix().size()), values[i], settings);
+    }
+  }
+  api->ReleaseKeyValuePairs(entries);
+  return status;
 }
 
 class Factory : public OrtEpFactory {
@@ -64,7 +101,7 @@ class Factory : public OrtEpFactory {
                             OrtEpDevice** out, size_t room, size_t* count) noexcept {
     auto& factory = *static_cast<Factory*>(self);
     *count = 0;
-    if (room == 0) return nullptr;
+    if (room == 0 || !kFindsDevice) return nullptr;
     if (OrtStatus* status =
             ep_api->CreateEpDevice(&factory, factory.hardware_, nullptr, nullptr, &out[0])) {
       return status;
@@ -77,11 +114,9 @@ class Factory : public OrtEpFactory {
                            const OrtKeyValuePairs* const*, size_t, const OrtSessionOptions* options,
                            const OrtLogger*, OrtEp** ep) noexcept {
     Settings settings;
-    settings.memory_limit = std::strtoul(option(options, "memory_limit").c_str(), nullptr, 10);
-    const std::string lose_after = option(options, "lose_after");
-    if (!lose_after.empty()) settings.lose_after = std::strtol(lose_after.c_str(), nullptr, 10);
-    settings.leave = option(options, "leave");
-    *ep = new Provider(std::move(settings), static_cast<Factory*>(self)->memory_);
+    if (OrtStatus* status = read(options, settings)) return status;
+    auto& factory = *static_cast<Factory*>(self);
+    *ep = new Provider(std::move(settings), factory.presence_, factory.memory_);
     return nullptr;
   }
 
@@ -91,6 +126,7 @@ class Factory : public OrtEpFactory {
     return nullptr;
   }
 
+  Presence presence_;
   OrtMemoryInfo* memory_ = nullptr;
   OrtHardwareDevice* hardware_ = nullptr;
 };

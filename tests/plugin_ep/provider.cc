@@ -75,11 +75,14 @@ class Computation : public OrtNodeComputeInfo {
 
  private:
   OrtStatus* compute(OrtKernelContext* context) const {
-    if (!provider_.use()) return api->CreateStatus(ORT_EP_FAIL, "the test device is gone");
     Tensor a;
     Tensor b;
     if (OrtStatus* status = read(context, first_, a)) return status;
     if (OrtStatus* status = read(context, second_, b)) return status;
+    const bool is_empty = std::find(a.dims.begin(), a.dims.end(), 0) != a.dims.end();
+    if (const char* failure = provider_.use(is_empty ? 0 : a.data[0])) {
+      return api->CreateStatus(ORT_EP_FAIL, failure);
+    }
     std::vector<int64_t> dims(std::max(a.dims.size(), b.dims.size()));
     size_t count = 1;
     for (size_t axis = 0; axis < dims.size(); ++axis) {
@@ -151,8 +154,9 @@ OrtStatus* nodes_of(const OrtGraph* graph, std::vector<const OrtNode*>& nodes) {
 
 }  // namespace
 
-Provider::Provider(Settings settings, const OrtMemoryInfo* memory)
-    : OrtEp{}, settings_(std::move(settings)), memory_(memory) {
+Provider::Provider(Settings settings, Presence& presence, const OrtMemoryInfo* memory)
+    : OrtEp{}, settings_(std::move(settings)), presence_(presence), memory_(memory) {
+  presence_.open();
   ort_version_supported = ORT_API_VERSION;
   GetName = &name;
   GetCapability = &capability;
@@ -161,16 +165,25 @@ Provider::Provider(Settings settings, const OrtMemoryInfo* memory)
   CreateAllocator = &allocator;
 }
 
-bool Provider::use() { return settings_.lose_after < 0 || used_++ < settings_.lose_after; }
+const char* Provider::use(float first) {
+  const long used = used_++;
+  if (settings_.lose_after >= 0 && used >= settings_.lose_after) presence_.lose();
+  if (presence_.is_lost()) return "the test device is gone";
+  if (settings_.break_after >= 0 && used >= settings_.break_after) return "the session is stale";
+  return settings_.fail_on == first ? "the test kernel failed" : nullptr;
+}
 
 const char* Provider::name(const OrtEp*) noexcept { return kName; }
 
 bool Provider::takes(const OrtNode* node) const {
   const char* type = operator_of(node);
-  if (std::strcmp(type, "Mul") != 0 && std::strcmp(type, "Add") != 0) return false;
+  const bool is_mul = std::strcmp(type, "Mul") == 0;
+  if ((!is_mul || !kTakesMul) && std::strcmp(type, "Add") != 0) return false;
   const OrtValueInfo* inputs[2] = {};
   size_t count = 0;
-  return settings_.leave != type && api->Node_GetNumInputs(node, &count) == nullptr && count == 2 &&
+  const std::string left = "," + settings_.leave + ",";
+  return left.find("," + std::string(type) + ",") == std::string::npos &&
+         api->Node_GetNumInputs(node, &count) == nullptr && count == 2 &&
          api->Node_GetInputs(node, inputs, count) == nullptr && is_float(inputs[0]) &&
          is_float(inputs[1]);
 }

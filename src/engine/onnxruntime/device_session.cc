@@ -5,10 +5,16 @@
 
 #include "engine/abi_calls.h"
 #include "engine/onnxruntime/providers/failures.h"
+#include "engine/onnxruntime/providers/try_device.h"
 #include "engine/option_values.h"
 
 namespace supernova::engine::onnxruntime {
 namespace {
+
+// Failures of runs in a row that are a loss: where a trial tells nothing, and where it works, as a
+// device may have come back with what was open on it gone.
+constexpr int kLoss = 5;
+constexpr int kLossOnWorkingDevice = 20;
 
 constexpr char kNoFallback[] = "session.disable_cpu_ep_fallback";
 
@@ -42,9 +48,11 @@ std::string say(const std::vector<PlacedNode>& nodes, const Provider& provider) 
 }
 
 base::Status refuse(const Provider& provider, std::string_view fallback) {
+  // Who asks for the CPU and names a provider means that one's hardware.
   return absl::FailedPreconditionError(
-      base::str_cat(kStrictDevice, ": not all of the model runs on ", provider.device, ": ",
-                    fallback, ". Without ", kStrictDevice, " the rest runs on the CPU"));
+      base::str_cat(kStrictDevice, ": not all of the model runs on ",
+                    provider.device == "cpu" ? provider.name : provider.device, ": ", fallback,
+                    ". Without ", kStrictDevice, " the rest runs on the CPU"));
 }
 
 }  // namespace
@@ -54,8 +62,7 @@ base::Result<std::unique_ptr<DeviceSession>> DeviceSession::open(const Runtime& 
                                                                  const sn_device& device,
                                                                  const Options& options,
                                                                  int thread_budget) {
-  std::unique_ptr<DeviceSession> made(new DeviceSession);
-  made->ordinal_ = device.ordinal;
+  std::unique_ptr<DeviceSession> made(new DeviceSession(runtime, device, options));
   SN_ASSIGN(made->provider_, choose_provider(runtime, device, options));
   const Provider& provider = made->provider_;
   SN_ASSIGN(const bool strict, is_strict(options));
@@ -70,14 +77,27 @@ base::Result<std::unique_ptr<DeviceSession>> DeviceSession::open(const Runtime& 
       return refuse(provider, fallback.empty() ? base::message(model.status()) : fallback);
     }
   }
-  if (!model.ok()) return device_failure(provider, model.status());
+  if (!model.ok()) return made->judge(providers_own(model.status()));
   made->model_ = *std::move(model);
   SN_ASSIGN(made->placement_, read_placement(made->model_->session(), provider.name));
   if (const std::string fallback = made->fallback(); strict && !fallback.empty()) {
     return refuse(provider, fallback);
   }
   if (provider.kind == ProviderKind::kWebGpu) made->warm_up();
+  // Before the response, as whoever gets that may be back at once.
+  made->model_->on_success([session = made.get()] {
+    if (!session->has_run_) session->has_run_ = true;
+    if (session->failures_ != 0) session->failures_ = 0;
+  });
   return made;
+}
+
+DeviceSession::DeviceSession(const Runtime& runtime, const sn_device& device, Options options)
+    : runtime_(runtime),
+      device_(device),
+      device_id_(device.id != nullptr ? device.id : ""),
+      options_(std::move(options)) {
+  device_.id = device_id_.c_str();
 }
 
 DeviceSession::~DeviceSession() {
@@ -95,7 +115,28 @@ base::Status DeviceSession::run(const sn_run& run) {
       if (is_cancelled(run)) return absl::CancelledError("the run was cancelled before its turn");
     }
   }
-  return device_failure(provider_, model_->run(run));
+  return judge(model_->run(run));
+}
+
+base::Status DeviceSession::judge(const base::Status& status) {
+  if (status.ok()) return status;
+  const Failure failure = failure_of(status);
+  if (failure != Failure::kUnclear) return device_failure(provider_, status, failure);
+  const TrialVerdict verdict = try_device(runtime_, provider_, device_, options_);
+  if (verdict.trial == Trial::kIsLost ||
+      (verdict.trial == Trial::kCanNotOpen && model_ != nullptr)) {
+    return device_failure(
+        provider_,
+        absl::InternalError(
+            base::str_cat(status.message(), "; nor could it add two numbers then: ", verdict.why)),
+        Failure::kLost);
+  }
+  // What never ran here is not evidence: it may be more than the provider can do.
+  const int failures = ++failures_;
+  const int loss = verdict.trial == Trial::kWorks ? kLossOnWorkingDevice : kLoss;
+  if (!has_run_ || failures < loss) return device_failure(provider_, status, failure);
+  return device_failure(
+      provider_, base::annotate(status, base::str_cat(failures, " runs in a row")), Failure::kLost);
 }
 
 // The first run compiles shaders, for seconds. Whether a made-up input suits the model does not
@@ -111,8 +152,8 @@ uint64_t DeviceSession::device_memory_bytes() const {
   }
   if (provider_.kind == ProviderKind::kWebGpu) return 0;
   OrtMemoryInfo* raw = nullptr;
-  if (!to_status(
-           api().CreateMemoryInfo("Cuda", OrtArenaAllocator, ordinal_, OrtMemTypeDefault, &raw))
+  if (!to_status(api().CreateMemoryInfo("Cuda", OrtArenaAllocator, device_.ordinal,
+                                        OrtMemTypeDefault, &raw))
            .ok()) {
     return 0;
   }

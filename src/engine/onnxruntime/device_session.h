@@ -5,7 +5,9 @@
 // CPU.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/onnxruntime/model.h"
@@ -26,7 +28,8 @@ class DeviceSession {
   DeviceSession& operator=(const DeviceSession&) = delete;
 
   // As Model::run; failures name the device. A device that is lost is UNAVAILABLE, one that is out
-  // of memory RESOURCE_EXHAUSTED.
+  // of memory RESOURCE_EXHAUSTED. Where the provider's words don't tell, the device is tried
+  // (try_device.h).
   base::Status run(const sn_run& run);
   // As Model::cancel: what the device has been given already it still does.
   void cancel(const sn_run& run) { model_->cancel(run); }
@@ -41,11 +44,18 @@ class DeviceSession {
   uint64_t device_memory_bytes() const;
 
  private:
-  DeviceSession() = default;
+  DeviceSession(const Runtime& runtime, const sn_device& device, Options options);
   void warm_up();
+  // What a failure means to whoever asked.
+  base::Status judge(const base::Status& status);
 
+  const Runtime& runtime_;
+  sn_device device_;
+  std::string device_id_;  // what device_ points to
+  Options options_;
   Provider provider_;
-  int ordinal_ = 0;
+  std::atomic<bool> has_run_{false};
+  std::atomic<int> failures_{0};  // unclear ones since the last run that went well
   std::unique_ptr<Model> model_;
   std::vector<PlacedNode> placement_;
 };

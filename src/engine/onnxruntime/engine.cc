@@ -16,6 +16,7 @@
 #include "engine/onnxruntime/device_session.h"
 #include "engine/onnxruntime/opened_model.h"
 #include "engine/onnxruntime/providers/placement.h"
+#include "engine/onnxruntime/providers/plugins.h"
 #include "engine/onnxruntime/providers/provider.h"
 #include "engine/onnxruntime/runtime.h"
 #include "engine/option_values.h"
@@ -136,6 +137,19 @@ void model_close(sn_model* model) { delete &of(model); }
 
 const sn_model_info* model_info(sn_model* model) { return &of(model).info(); }
 
+// Nobody who meant another device finds out by the time it takes.
+void warn_of_unused(const Options& given) {
+  std::vector<std::string> unused;
+  for (const auto& [key, value] : given) {
+    if (key == kPluginOption || key.starts_with(kProviderPrefix)) unused.push_back(key);
+  }
+  if (unused.empty()) return;
+  log(Level::kWarning,
+      base::str_cat("a model is opened on the CPU, where ", base::str_join(unused, ", "),
+                    unused.size() == 1 ? " has" : " have", " no effect: name the device, or the ",
+                    "provider with the option ", kProviderOption));
+}
+
 int32_t instance_open(sn_model* model, const sn_device* device, const sn_options* options,
                       sn_instance** out, sn_error* error) {
   return guarded(error, [&]() -> base::Status {
@@ -144,6 +158,7 @@ int32_t instance_open(sn_model* model, const sn_device* device, const sn_options
     given.insert(of(model).options().begin(), of(model).options().end());
     if (is_for_cpu(*device, given)) {
       SN_TRY(is_strict(given).status());  // all of it runs there; a mistake is one all the same
+      warn_of_unused(given);
       SN_ASSIGN(instance->cpu, of(model).on_cpu());
     } else {
       SN_ASSIGN(instance->device, of(model).on_device(*device, given));

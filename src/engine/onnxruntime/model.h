@@ -45,6 +45,8 @@ class Model {
 
   // Runs and delivers the response through run.on_response. An error = nothing was delivered.
   base::Status run(const sn_run& run);
+  // Called for each run that went well, before its response is delivered. To be set before runs.
+  void on_success(std::function<void()> tell) { on_success_ = std::move(tell); }
   // Makes a run end before its next node, with CANCELLED. Any thread.
   void cancel(const sn_run& run) { running_.cancel(run); }
   // Runs for its own sake, on inputs of zeros, where those can be made up.
@@ -77,7 +79,8 @@ class Model {
   class SmallRun;
   std::unique_ptr<SmallRun> take_small_run(const sn_run& run);
   void keep_small_run(std::unique_ptr<SmallRun> small);
-  // False where the run is none of this kind, or failed: whoever asks again learns why. CANCELLED.
+  // False where the run is none of this kind, or failed: whoever asks again learns why, except of
+  // CANCELLED and what a provider failed with (UNAVAILABLE, UNKNOWN), which nobody asks again.
   base::Result<bool> run_small(const sn_run& run);
 
   struct RunValues;
@@ -109,6 +112,7 @@ class Model {
   // wrong.
   std::unique_ptr<std::atomic<bool>[]> never_lent_;
 
+  std::function<void()> on_success_;
   RunningRuns running_;
   std::mutex small_mutex_;
   std::vector<std::unique_ptr<SmallRun>> small_runs_;  // those not in use, the latest last

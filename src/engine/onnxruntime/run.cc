@@ -145,6 +145,7 @@ base::Status Model::deliver(const sn_run& run, RunValues& values) const {
   message.output_count = response.tensors.size();
   message.final = 1;
   response.delivered = true;
+  if (on_success_) on_success_();
   run.on_response(run.ctx, &message);
   return {};
 }
@@ -232,7 +233,8 @@ base::Status Model::run(const sn_run& run) {
   SN_TRY(prepare_inputs(run, values));
   SN_TRY(prepare_outputs(run, values));
   base::Status status = call(run, values);
-  if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsCancelled(status) &&
+  if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsUnknown(status) &&
+      !absl::IsCancelled(status) &&
       std::find(values.lent.begin(), values.lent.end(), true) != values.lent.end()) {
     status = call_without_lent(run, values);
   }

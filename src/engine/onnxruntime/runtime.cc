@@ -116,31 +116,6 @@ base::Status open_environment(Runtime& runtime) {
   return {};
 }
 
-absl::StatusCode status_code(OrtErrorCode code) {
-  switch (code) {
-    case ORT_INVALID_ARGUMENT:
-    case ORT_INVALID_PROTOBUF:
-    case ORT_INVALID_GRAPH:
-      return absl::StatusCode::kInvalidArgument;
-    case ORT_NO_SUCHFILE:
-    case ORT_NO_MODEL:
-    case ORT_NOT_FOUND:
-      return absl::StatusCode::kNotFound;
-    case ORT_NOT_IMPLEMENTED:
-      return absl::StatusCode::kUnimplemented;
-    case ORT_MODEL_LOAD_CANCELED:
-      return absl::StatusCode::kCancelled;
-    case ORT_MODEL_REQUIRES_COMPILATION:
-      return absl::StatusCode::kFailedPrecondition;
-    case ORT_ENGINE_ERROR:
-    case ORT_EP_FAIL:
-    case ORT_DEVICE_RESET:
-      return absl::StatusCode::kUnavailable;
-    default:
-      return absl::StatusCode::kInternal;
-  }
-}
-
 }  // namespace
 
 base::Result<const Runtime*> load_runtime() {
@@ -174,6 +149,32 @@ void log(Level level, const std::string& line) {
   if (log_hosts.empty()) return;
   const sn_host& host = *log_hosts.back();
   if (host.log != nullptr) host.log(host.ctx, static_cast<int32_t>(level), line.c_str());
+}
+
+absl::StatusCode status_code(OrtErrorCode code) {
+  switch (code) {
+    case ORT_INVALID_ARGUMENT:
+    case ORT_INVALID_PROTOBUF:
+    case ORT_INVALID_GRAPH:
+      return absl::StatusCode::kInvalidArgument;
+    case ORT_NO_SUCHFILE:
+    case ORT_NO_MODEL:
+    case ORT_NOT_FOUND:
+      return absl::StatusCode::kNotFound;
+    case ORT_NOT_IMPLEMENTED:
+      return absl::StatusCode::kUnimplemented;
+    case ORT_MODEL_LOAD_CANCELED:
+      return absl::StatusCode::kCancelled;
+    case ORT_MODEL_REQUIRES_COMPILATION:
+      return absl::StatusCode::kFailedPrecondition;
+    case ORT_ENGINE_ERROR:
+    case ORT_EP_FAIL:
+      return absl::StatusCode::kUnknown;  // of a provider: it may be the model or the device
+    case ORT_DEVICE_RESET:
+      return absl::StatusCode::kUnavailable;
+    default:
+      return absl::StatusCode::kInternal;
+  }
 }
 
 base::Status to_status(OrtStatus* status) {

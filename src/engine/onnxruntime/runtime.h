@@ -35,6 +35,7 @@ void log(Level level, const std::string& line);
 
 // An OrtStatus (null = success) as a Status; releases it.
 base::Status to_status(OrtStatus* status);
+absl::StatusCode status_code(OrtErrorCode code);
 
 template <auto Release>
 struct Releaser {

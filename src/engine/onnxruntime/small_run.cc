@@ -164,7 +164,9 @@ base::Result<bool> Model::run_small(const sn_run& run) {
     small = *std::move(made);
   }
   const base::Status status = small->run(*this, run);
-  if (absl::IsCancelled(status)) return status;
+  if (absl::IsCancelled(status) || absl::IsUnavailable(status) || absl::IsUnknown(status)) {
+    return status;
+  }
   if (!status.ok()) return false;
   keep_small_run(std::move(small));
   Few<sn_tensor> outputs;
@@ -177,6 +179,7 @@ base::Result<bool> Model::run_small(const sn_run& run) {
   response.outputs = outputs.data();
   response.output_count = outputs.size();
   response.final = 1;
+  if (on_success_) on_success_();
   run.on_response(run.ctx, &response);
   return true;
 }

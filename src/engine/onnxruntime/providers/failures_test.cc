@@ -14,8 +14,14 @@ using testing::StartsWith;
 
 const Provider kCuda{ProviderKind::kCuda, "CUDAExecutionProvider", nullptr, "nvidia:1"};
 
-StatusCode code_of(std::string_view report, StatusCode from = StatusCode::kInternal) {
-  return device_failure(kCuda, base::Status(from, std::string(report))).code();
+Failure meaning_of(std::string_view report, StatusCode from = StatusCode::kInternal) {
+  return failure_of(base::Status(from, std::string(report)));
+}
+
+// As a session tells it that has not tried the device.
+base::Status told(std::string_view report, StatusCode from = StatusCode::kInternal) {
+  const base::Status status(from, std::string(report));
+  return device_failure(kCuda, status, failure_of(status));
 }
 
 // As the runtime writes it: the rest is about its own files.
@@ -27,56 +33,113 @@ std::string cuda(std::string_view failure) {
 }
 
 TEST(DeviceFailures, AreToldApartByTheirTexts) {
-  const std::pair<std::string, StatusCode> table[] = {
-      {cuda("2: out of memory"), StatusCode::kResourceExhausted},
-      {"bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 4294967296",
-       StatusCode::kResourceExhausted},
-      {"CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0", StatusCode::kResourceExhausted},
-      {"CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0", StatusCode::kResourceExhausted},
-      {"CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", StatusCode::kResourceExhausted},
-      {"Error Code 2: OutOfMemory (Requested size was 8 bytes.)", StatusCode::kResourceExhausted},
-      {"vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY",
-       StatusCode::kResourceExhausted},
-      {"std::bad_alloc", StatusCode::kResourceExhausted},
-      {cuda("46: CUDA-capable device(s) is/are busy or unavailable"), StatusCode::kUnavailable},
-      {cuda("214: uncorrectable ECC error encountered"), StatusCode::kUnavailable},
-      {cuda("700: an illegal memory access was encountered"), StatusCode::kUnavailable},
-      {cuda("702: the launch timed out and was terminated"), StatusCode::kUnavailable},
-      {cuda("719: unspecified launch failure"), StatusCode::kUnavailable},
-      {cuda("999: unknown error"), StatusCode::kUnavailable},
-      {"GPU device lost", StatusCode::kUnavailable},
-      {"the device was lost", StatusCode::kUnavailable},
-      {"vkQueueSubmit failed with VK_ERROR_DEVICE_LOST", StatusCode::kUnavailable},
-      // Neither: another number that begins alike, an error of the model, of an argument.
-      {cuda("460: made up"), StatusCode::kInternal},
-      {cuda("7000: made up"), StatusCode::kInternal},
-      {cuda("1: invalid argument"), StatusCode::kInternal},
-      {"CUDNN failure 3000: CUDNN_STATUS_NOT_SUPPORTED ; GPU=0", StatusCode::kInternal},
-      {"TensorRT EP execution context enqueue failed.", StatusCode::kInternal},
-      {"CUDA failure", StatusCode::kInternal},
-      {"", StatusCode::kInternal},
+  constexpr auto kNone = Failure::kOutOfMemory;
+  constexpr auto kLost = Failure::kLost;
+  constexpr auto kUnclear = Failure::kUnclear;
+  const std::pair<std::string, Failure> table[] = {
+      {cuda("2: out of memory"), kNone},
+      {"bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 4294967296", kNone},
+      {"CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0", kNone},
+      {"CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0", kNone},
+      {"CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", kNone},
+      {"Error Code 2: OutOfMemory (Requested size was 8 bytes.)", kNone},
+      {"vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY", kNone},
+      {"std::bad_alloc", kNone},
+      {cuda("46: CUDA-capable device(s) is/are busy or unavailable"), kLost},
+      {cuda("100: no CUDA-capable device is detected"), kLost},
+      {cuda("214: uncorrectable ECC error encountered"), kLost},
+      {cuda("700: an illegal memory access was encountered"), kLost},
+      {cuda("702: the launch timed out and was terminated"), kLost},
+      {cuda("719: unspecified launch failure"), kLost},
+      {cuda("810: the MPS client has been terminated"), kLost},
+      {cuda("999: unknown error"), kLost},
+      // Without the number, as TensorRT and plug-ins have it.
+      {"Error Code 1: Cuda Runtime (an illegal memory access was encountered)", kLost},
+      {"cudaErrorIllegalAddress", kLost},
+      {"hipErrorIllegalAddress: an illegal memory access was encountered", kLost},
+      {"CUDA_ERROR_LAUNCH_FAILED", kLost},
+      {"hipErrorLaunchFailure", kLost},
+      {"ZE_RESULT_ERROR_DEVICE_LOST", kLost},
+      {"Unable to determine the device handle: GPU is lost", kLost},
+      {"GPU device lost", kLost},
+      {"the device was lost", kLost},
+      {"WebGPU device lost (1): hung", kLost},
+      {"[Device \"ort\"] is lost.", kLost},
+      {"vkQueueSubmit failed with VK_ERROR_DEVICE_LOST", kLost},
+      // Either: numbers that begin alike, errors of an argument, of a library on top, of a provider
+      // that does not say more.
+      {cuda("460: made up"), kUnclear},
+      {cuda("7000: made up"), kUnclear},
+      {cuda("1: invalid argument"), kUnclear},
+      {cuda("9: invalid configuration argument"), kUnclear},
+      {cuda("209: no kernel image is available for execution on the device"), kUnclear},
+      {cuda("701: too many resources requested for launch"), kUnclear},
+      {cuda("801: operation not supported"), kUnclear},
+      {"CUDNN failure 3000: CUDNN_STATUS_NOT_SUPPORTED ; GPU=0", kUnclear},
+      {"CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED ; GPU=0", kUnclear},
+      {"CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED ; GPU=0", kUnclear},
+      {"CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED ; GPU=0", kUnclear},
+      {"TensorRT EP execution context enqueue failed.", kUnclear},
+      {"TensorRT EP failed to create engine from network.", kUnclear},
+      {"Failed to download data from buffer. wgpu::MapAsyncStatus value: 3", kUnclear},
+      {"CUDA failure", kUnclear},
+      {"", kUnclear},
   };
-  for (const auto& [report, code] : table) EXPECT_EQ(code_of(report), code) << report;
-  EXPECT_EQ(code_of("gone", StatusCode::kUnavailable), StatusCode::kUnavailable);
-  EXPECT_EQ(code_of("bad shape", StatusCode::kInvalidArgument), StatusCode::kInvalidArgument);
+  for (const auto& [report, failure] : table) {
+    EXPECT_EQ(meaning_of(report), failure) << report;
+    EXPECT_EQ(meaning_of(report, StatusCode::kUnknown), failure) << report;
+  }
+}
+
+TEST(DeviceFailures, WhatHasACodeOfItsOwnIsNoneOfTheDevice) {
+  EXPECT_EQ(meaning_of("gone", StatusCode::kUnavailable), Failure::kLost);
+  EXPECT_EQ(meaning_of("bad shape", StatusCode::kInvalidArgument), Failure::kNotOfDevice);
+  EXPECT_EQ(meaning_of("no kernel", StatusCode::kUnimplemented), Failure::kNotOfDevice);
+  EXPECT_EQ(meaning_of("stopped", StatusCode::kCancelled), Failure::kNotOfDevice);
+  EXPECT_EQ(meaning_of("no driver", StatusCode::kFailedPrecondition), Failure::kNotOfDevice);
+  EXPECT_EQ(meaning_of("", StatusCode::kOk), Failure::kNotOfDevice);
+}
+
+TEST(DeviceFailures, AreToldWithTheCodeOfTheirMeaning) {
+  EXPECT_EQ(told("out of memory").code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(told("device lost").code(), StatusCode::kUnavailable);
+  EXPECT_EQ(told("odd", StatusCode::kUnknown).code(), StatusCode::kInternal);
+  EXPECT_EQ(told("bad shape", StatusCode::kInvalidArgument).code(), StatusCode::kInvalidArgument);
 }
 
 TEST(DeviceFailures, NameProviderDeviceAndRemedy) {
-  const auto text = [](std::string_view report) {
-    return std::string(device_failure(kCuda, absl::InternalError(std::string(report))).message());
-  };
+  const auto text = [](std::string_view report) { return std::string(told(report).message()); };
   EXPECT_THAT(text("Out Of Memory"),
               AllOf(StartsWith("CUDAExecutionProvider on nvidia:1 has no memory left"),
                     HasSubstr("Out Of Memory"), HasSubstr("device_memory_byte_size")));
   EXPECT_THAT(text("Device Lost"), AllOf(StartsWith("CUDAExecutionProvider on nvidia:1 failed"),
                                          HasSubstr("load the model again")));
   EXPECT_EQ(text("odd"), "CUDAExecutionProvider on nvidia:1: odd");
+  EXPECT_EQ(told("odd", StatusCode::kUnknown).message(), "CUDAExecutionProvider on nvidia:1: odd");
 }
 
 TEST(DeviceFailures, WhatWasRefusedForAReasonStaysAsItIs) {
   const base::Status refused = absl::FailedPreconditionError("out of memory, and it says so");
-  EXPECT_EQ(device_failure(kCuda, refused), refused);
-  EXPECT_TRUE(device_failure(kCuda, {}).ok());
+  EXPECT_EQ(device_failure(kCuda, refused, failure_of(refused)), refused);
+  EXPECT_TRUE(device_failure(kCuda, {}, Failure::kNotOfDevice).ok());
+}
+
+TEST(DeviceFailures, WhatAProviderRefusesKeepsItsCode) {
+  const auto own = [](std::string_view report) {
+    return providers_own(absl::InternalError(
+        base::str_cat("/src/ep.cc:70 virtual Provider make(const Options&) ", report)));
+  };
+  EXPECT_EQ(own("Error creating execution provider: [ONNXRuntimeError] : 2 : INVALID_ARGUMENT : "
+                "there is no option 'a : b'\n"),
+            absl::InvalidArgumentError("there is no option 'a : b'"));
+  EXPECT_EQ(own("Error creating execution provider: [ONNXRuntimeError] : 11 : EP_FAIL : odd"),
+            absl::UnknownError("odd"));
+  EXPECT_EQ(own("Error creating execution provider: odd\n"), absl::InternalError("odd"));
+  EXPECT_EQ(own("Error creating execution provider: "), absl::InternalError(""));
+  EXPECT_EQ(own("Error creating execution provider: [ONNXRuntimeError] : x").code(),
+            StatusCode::kInternal);
+  const base::Status other = absl::InternalError("[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : x");
+  EXPECT_EQ(providers_own(other), other);
 }
 
 TEST(DeviceFailures, AReportIsMadePlain) {

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -68,6 +69,29 @@ class ElfFile {
   std::vector<Elf64_Shdr> sections_;
 };
 
+#if defined(__aarch64__)
+constexpr uint16_t kThisMachine = EM_AARCH64;
+#else
+constexpr uint16_t kThisMachine = EM_X86_64;
+#endif
+
+std::string machine_name(uint16_t machine) {
+  switch (machine) {
+    case EM_X86_64:
+      return "x86-64";
+    case EM_AARCH64:
+      return "ARM64";
+    case EM_386:
+      return "32-bit x86";
+    case EM_ARM:
+      return "32-bit ARM";
+    case EM_RISCV:
+      return "RISC-V";
+    default:
+      return base::str_cat("another processor (ELF machine ", machine, ")");
+  }
+}
+
 std::string text_at(const std::string& strings, uint64_t offset) {
   return offset < strings.size() ? std::string(strings.c_str() + offset) : "";
 }
@@ -103,6 +127,30 @@ bool exports(const std::string& path, std::string_view function) {
     found = found || (symbol.st_shndx != SHN_UNDEF && text_at(strings, symbol.st_name) == function);
   });
   return found;
+}
+
+std::string why_no_library(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return "it is a folder";
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return base::str_cat("it can't be read: ", std::strerror(errno));
+  // What comes before the difference between 32 and 64 bits is the same in both.
+  Elf64_Ehdr header{};
+  file.read(reinterpret_cast<char*>(&header), sizeof(header));
+  const auto read = static_cast<size_t>(file.gcount());
+  if (read < sizeof(Elf32_Ehdr) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
+    return "it is no shared library";
+  }
+  if (header.e_machine != kThisMachine) {
+    return base::str_cat("it is built for ", machine_name(header.e_machine), ", not for ",
+                         machine_name(kThisMachine));
+  }
+  const uint64_t size = std::filesystem::file_size(path, error);
+  if (error || size < header.e_shoff ||
+      size - header.e_shoff < uint64_t{header.e_shnum} * header.e_shentsize) {
+    return "its end is missing: copy or download it again";
+  }
+  return "";
 }
 
 bool is_installed(const std::string& name) {

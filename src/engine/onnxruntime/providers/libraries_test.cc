@@ -11,6 +11,7 @@ namespace supernova::engine::onnxruntime {
 namespace {
 
 using testing::Contains;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(Libraries, ReadsWhatALibraryNeedsWithoutLoadingIt) {
@@ -42,6 +43,30 @@ TEST(Libraries, WhatIsNoLibraryNeedsAndExportsNothing) {
   }
   std::filesystem::remove(file);
   EXPECT_THAT(needed_libraries("/nowhere"), IsEmpty());
+}
+
+TEST(Libraries, SaysWhyAFileCanNotBeLoaded) {
+  EXPECT_EQ(why_no_library("/proc/self/exe"), "");
+  EXPECT_EQ(why_no_library("/tmp"), "it is a folder");
+  EXPECT_EQ(why_no_library("/nowhere"), "it can't be read: No such file or directory");
+  std::ifstream self("/proc/self/exe", std::ios::binary);
+  std::string bytes(100'000, '\0');
+  self.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  const std::filesystem::path file = std::filesystem::path(testing::TempDir()) / "library.so";
+  const auto why = [&](const std::string& content) {
+    std::ofstream(file, std::ios::binary) << content;
+    return why_no_library(file);
+  };
+  EXPECT_EQ(why(""), "it is no shared library");
+  EXPECT_EQ(why("\x7f"
+                "ELF"),
+            "it is no shared library");
+  EXPECT_EQ(why(std::string(100, 'x')), "it is no shared library");
+  EXPECT_THAT(why(bytes), HasSubstr("its end is missing"));
+  bytes[18] = 8;  // e_machine: MIPS
+  bytes[19] = 0;
+  EXPECT_THAT(why(bytes), HasSubstr("it is built for another processor (ELF machine 8), not for "));
+  std::filesystem::remove(file);
 }
 
 }  // namespace

@@ -16,20 +16,28 @@ namespace supernova::engine::onnxruntime {
 inline constexpr char kPluginPath[] = "SUPERNOVA_EP_PATH";
 inline constexpr char kPluginOption[] = "ep_library";
 
-// Tells the runtime of the libraries that the option or, where it is not given, the environment
-// names. `refused` gets a line for each one that can't be used; one that the option names by its
-// file must be usable.
-base::Status register_plugins(const Runtime& runtime, const Options& options,
-                              std::vector<std::string>& refused);
+// The plug-ins that one model may use.
+struct PlugIns {
+  struct Library {
+    std::string path;
+    std::vector<const OrtEpDevice*> devices;  // the runtime's; none on hardware it doesn't drive
+  };
+  std::vector<Library> libraries;
+  std::vector<std::string> refused;  // a line for each one that can't be used
+};
 
-// What of the runtime's devices fits.
+// Tells the runtime of the libraries that the option or, where it is not given, the environment
+// names. One that the option names by its file must be usable.
+base::Result<PlugIns> register_plugins(const Runtime& runtime, const Options& options);
+
+// What of their devices fits.
 struct PluginQuery {
   std::string_view provider;  // its name, "" = any
   const sn_device* device = nullptr;
 };
-// The devices of one provider of a plug-in, one of them; FAILED_PRECONDITION lists what there is.
-base::Result<const OrtEpDevice*> find_plugin(const Runtime& runtime, const PluginQuery& query,
-                                             const std::vector<std::string>& refused);
+// One of the devices of the first library that has any that fit; FAILED_PRECONDITION lists what
+// there is.
+base::Result<const OrtEpDevice*> find_plugin(const PlugIns& plugins, const PluginQuery& query);
 
 // "openvino" for "OpenVINOExecutionProvider".
 std::string short_name(std::string_view provider);

@@ -14,6 +14,7 @@
 #include "device/vulkan/vulkan.h"
 #include "engine/onnxruntime/providers/failures.h"
 #include "engine/onnxruntime/providers/libraries.h"
+#include "engine/onnxruntime/providers/listed_devices.h"
 #include "engine/onnxruntime/providers/plugins.h"
 
 namespace supernova::engine::onnxruntime {
@@ -100,8 +101,8 @@ std::string missing_for_webgpu() {
 
 // Whether WebGPU will take that device. Where Vulkan does not answer, WebGPU says so itself.
 base::Status check_vulkan_choice(const Provider& provider, const sn_device& device) {
-  const device::LibraryAnswer answer = device::vulkan::ask_loader();
-  const std::string why = device::vulkan::why_not_alone(device, answer.records);
+  static ListedDevices listed(&device::vulkan::ask_loader);
+  const std::string why = device::vulkan::why_not_alone(device, listed.get());
   if (why.empty()) return {};
   return absl::FailedPreconditionError(base::str_cat(
       provider.name, " might run on another device than ", provider.device, ": ", why));
@@ -135,10 +136,9 @@ base::Result<Provider> built_in(ProviderKind kind, const sn_device& device) {
 
 base::Result<Provider> plugin(const Runtime& runtime, const sn_device& device,
                               std::string_view name, const Options& options) {
-  std::vector<std::string> refused;
-  SN_TRY(register_plugins(runtime, options, refused));
+  SN_ASSIGN(const PlugIns plugins, register_plugins(runtime, options));
   Provider provider{ProviderKind::kPlugin, "", nullptr, device_name(device)};
-  SN_ASSIGN(provider.plugin, find_plugin(runtime, {name, &device}, refused));
+  SN_ASSIGN(provider.plugin, find_plugin(plugins, {name, &device}));
   provider.name = api().EpDevice_EpName(provider.plugin);
   return provider;
 }
