@@ -53,6 +53,7 @@ class Maker {
         device.kind = device::device_kind_name(kind);
         device.ordinal = i;
         device.id = base::str_cat(device.kind, ":", i);
+        device.engine = "ort";
         if (one_in(3)) device.state = DeviceState::kUnusable, device.missing = "its driver";
         if (one_in(8)) device.features = {"emulated"};
         if (one_in(3)) device.memory_free_bytes = 500;
@@ -195,6 +196,11 @@ void expect_reasons(const PlacementInput& input, const Placement& placement) {
     EXPECT_NE(base::message(placement.status), "");
     EXPECT_TRUE(placement.instances.empty());
     return;
+  }
+  for (const Device& device : input.devices) {
+    const bool left_out = input.wishes.device == kAnyDevice && input.wishes.groups.empty() &&
+                          device.state != DeviceState::kUsable && !device::is_emulated(device);
+    EXPECT_TRUE(!left_out || refused.contains({"", "", device.id})) << device.id;
   }
   for (const Candidate& candidate : input.candidates) {
     if (candidate.verdict.compatibility != SN_CAN_NOT_RUN) continue;
