@@ -116,7 +116,6 @@ void print_device(const std::vector<Device>& all, const Device& device,
 
 void print_text(const std::vector<Device>& devices, const std::string& sysroot) {
   for (const Device& device : devices) print_device(devices, device, sysroot);
-  if (devices.empty()) std::printf("no device found\n");
 }
 
 base::Status devices(const DevicesOptions& options) {
@@ -144,6 +143,12 @@ base::Status devices(const DevicesOptions& options) {
       SN_TRY(engines.add_library(library, {}));
     }
     found = devices_of_this_machine(engines, discover);
+  }
+  if (found.empty()) {
+    std::fprintf(stderr,
+                 "no device found: '%s' has no proc/cpuinfo that can be read, and no device on "
+                 "sys/bus and in dev; is it a copy of a system's folders?\n",
+                 options.sysroot.c_str());
   }
   if (options.json) {
     std::printf("%s\n", device::devices_json(found).c_str());

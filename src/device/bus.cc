@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
+#include <sstream>
 
 #include "base/text.h"
 #include "device/system_tree.h"
@@ -61,10 +61,10 @@ std::string pci_name(const std::string& sysroot, uint32_t vendor, uint32_t produ
   const std::string vendor_line = four_hex(vendor) + "  ";
   const std::string product_line = "\t" + four_hex(product) + "  ";
   for (const char* path : {"/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"}) {
-    std::ifstream lines(sysroot + path);
+    std::istringstream lines(read_system_file(sysroot, path));
     bool in_vendor = false;
     std::string line;
-    for (size_t count = 0; count < 200'000 && std::getline(lines, line); ++count) {
+    while (std::getline(lines, line)) {
       if (line.starts_with(vendor_line)) {
         in_vendor = true;
       } else if (in_vendor && line.starts_with(product_line)) {

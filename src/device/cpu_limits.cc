@@ -1,11 +1,13 @@
 #include "device/cpu_limits.h"
 
+#include <limits.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <cmath>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "base/text.h"
 #include "device/system_tree.h"
@@ -24,7 +26,8 @@ std::string cgroup_path(const std::string& sysroot, std::string_view controller)
     const bool matches =
         controller.empty() ? controllers.empty()
                            : wrapped.find(base::str_cat(",", controller, ",")) != std::string::npos;
-    if (matches) return line.substr(second + 1);
+    // No path is longer than the kernel takes.
+    if (matches) return line.size() - second <= PATH_MAX ? line.substr(second + 1) : "";
   }
   return "";
 }
@@ -60,9 +63,14 @@ double cpu_quota(const std::string& sysroot) {
 }
 
 int affinity_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+  // The kernel takes no set that is smaller than its own, which may have more than cpu_set_t's
+  // 1024.
+  for (size_t sets = 1; sets <= 64; sets *= 2) {
+    std::vector<cpu_set_t> set(sets);
+    const size_t size = sets * sizeof(cpu_set_t);
+    if (sched_getaffinity(0, size, set.data()) == 0) return CPU_COUNT_S(size, set.data());
+  }
+  return 0;
 }
 
 int thread_budget_of(int cores, int affinity, double quota) {

@@ -41,14 +41,15 @@ struct Device {
   std::string driver;  // that is bound to it, "" = none
   std::string driver_version;
   DeviceState state = DeviceState::kUsable;
-  std::string engine;                 // that drives it, or would if nothing were missing; "" = none
-  std::string missing;                // what is missing and how to get it, when unusable
-  std::string health;                 // "" = nothing known against it
-  std::vector<std::string> nodes;     // files below /dev, or to come
-  uint64_t memory_bytes = 0;          // total, that this process may use; 0 = not known
-  uint64_t memory_free_bytes = 0;     // 0 = not known
-  int cores = 0;                      // CPU: logical cores of the machine
-  double cores_usable = 0;            // CPU: after affinity and cgroup quota
+  std::string engine;              // that drives it, or would if nothing were missing; "" = none
+  std::string missing;             // what is missing and how to get it, when unusable
+  std::string no_engine;           // the end of `missing`: why no engine drives it; "" = one does
+  std::string health;              // "" = nothing known against it
+  std::vector<std::string> nodes;  // files below /dev, or to come
+  uint64_t memory_bytes = 0;       // total, that this process may use; 0 = not known
+  uint64_t memory_free_bytes = 0;  // 0 = not known
+  int cores = 0;                   // CPU: logical cores of the machine
+  double cores_usable = 0;         // CPU: after affinity and cgroup quota
   std::vector<std::string> features;  // instruction sets, compute capability, gfx target; sorted
   int numa_nodes = 0;                 // CPU: of the machine
   int numa_node = -1;                 // that the device is attached to; -1 = not known

@@ -151,10 +151,12 @@ void Diagnosis::need_library(const std::vector<std::string>& names,
 }
 
 void Diagnosis::settle(Device& device) const {
-  if (missing_.empty()) return;
+  std::vector<std::string> all = missing_;
+  if (!no_engine_.empty()) all.push_back(no_engine_);
+  if (all.empty()) return;
   if (device.state == DeviceState::kUsable) device.state = DeviceState::kUnusable;
-  if (!device.missing.empty()) device.missing += "; ";
-  device.missing += base::str_join(missing_, "; ");
+  device.missing = base::str_join(all, "; ");
+  device.no_engine = no_engine_;
 }
 
 }  // namespace supernova::device

@@ -45,7 +45,10 @@ class Diagnosis {
   // A library of that name (several: one of them) must be there.
   void need_library(const std::vector<std::string>& names, const std::vector<std::string>& folders,
                     std::string_view how);
+  // One thing; "; " stands between things, and in none of them.
   void add(std::string what) { missing_.push_back(std::move(what)); }
+  // No engine of this program drives the device, whatever else is missing.
+  void no_engine(std::string why) { no_engine_ = std::move(why); }
 
   // Makes the device unusable if anything is missing.
   void settle(Device& device) const;
@@ -53,6 +56,7 @@ class Diagnosis {
  private:
   const std::string sysroot_;
   std::vector<std::string> missing_;
+  std::string no_engine_;
 };
 
 }  // namespace supernova::device

@@ -101,6 +101,9 @@ TEST(DiscoverTest, HostileTreesAreHarmless) {
   tree.write("sys/bus/pci/devices/0000:03:00.0/vendor", std::string(5'000'000, 'x'));
   tree.write("sys/bus/pci/devices/0000:04:00.0/vendor", "0xffffffffffffffffffffffff\n");
   tree.write("sys/bus/pci/devices/0000:05:00.0/vendor", std::string("\0\n\x1b[31m", 7));
+  ASSERT_EQ(::mkfifo(tree.path("etc/pci.ids").c_str(), 0600), 0);
+  tree.link("usr/share/misc/pci.ids", "../../../etc/pci.ids");
+  tree.link("usr/share/hwdata/pci.ids", "/dev/zero");
   tree.write("sys/bus/usb/devices.txt", "\xff\xfe");
   tree.write("proc/driver/nvidia/version", std::string(3'000'000, '9'));
   tree.write("proc/driver/nvidia/gpus/0000:01:00.0/information",

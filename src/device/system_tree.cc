@@ -9,10 +9,13 @@
 #include <charconv>
 #include <filesystem>
 
+#include "base/json_writer.h"
+
 namespace supernova::device {
 namespace {
 
-constexpr size_t kMaxContent = size_t{1} << 20;
+// /proc/cpuinfo takes some 2.5 KB a core, of which there are machines with a thousand.
+constexpr size_t kMaxContent = size_t{16} << 20;
 constexpr size_t kMaxNames = 4096;
 constexpr size_t kMaxText = 256;
 
@@ -93,8 +96,17 @@ std::string_view trimmed(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
-  std::string out(text.substr(0, kMaxText));
-  std::erase_if(out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  size_t end = std::min(text.size(), kMaxText);
+  // Not in the middle of a character.
+  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) {
+    --end;
+  }
+  std::string out(text.substr(0, end));
+  const bool is_text = base::is_valid_utf8(out);
+  std::erase_if(out, [is_text](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f || (!is_text && byte > 0x7f);
+  });
   return out;
 }
 

@@ -9,7 +9,8 @@
 
 namespace supernova::device {
 
-// The content of the regular file `path` below `sysroot` ("" when it can't be read), at most 1 MiB.
+// The content of the regular file `path` below `sysroot` ("" when it can't be read), at most
+// 16 MiB.
 std::string read_system_file(const std::string& sysroot, const std::string& path);
 // Its first line, trimmed, printable and at most 256 bytes long.
 std::string read_line(const std::string& sysroot, const std::string& path);
@@ -23,7 +24,7 @@ std::vector<std::string> list_folder(const std::string& sysroot, const std::stri
 std::string link_name(const std::string& sysroot, const std::string& path);
 
 std::string_view trimmed(std::string_view text);
-// Without control characters, cut to 256 bytes.
+// Without control characters and, where it is no UTF-8, without what is no ASCII; cut to 256 bytes.
 std::string printable(std::string_view text);
 // Of "Key: value" and "key value" lines: the value of the first with that key, "" = none.
 std::string value_of(std::string_view text, std::string_view key);

@@ -23,6 +23,17 @@ std::string another_engine(Catalogue& engines, const device::Device& device) {
   return "";
 }
 
+// An engine drives it after all: what else is missing stays.
+void drop_no_engine(device::Device& device) {
+  if (device.no_engine.empty() || !device.missing.ends_with(device.no_engine)) return;
+  device.missing.resize(device.missing.size() - device.no_engine.size());
+  if (device.missing.ends_with("; ")) device.missing.resize(device.missing.size() - 2);
+  device.no_engine.clear();
+  if (device.missing.empty() && device.state == device::DeviceState::kUnusable) {
+    device.state = device::DeviceState::kUsable;
+  }
+}
+
 }  // namespace
 
 void ask_engines(Catalogue& engines, std::vector<device::Device>& devices) {
@@ -33,11 +44,7 @@ void ask_engines(Catalogue& engines, std::vector<device::Device>& devices) {
     const std::string other = another_engine(engines, device);
     if (!other.empty()) {
       device.engine = other;
-      // That no engine drives it was all that was missing.
-      if (!has_own) device.missing.clear();
-      if (!has_own && device.state == device::DeviceState::kUnusable) {
-        device.state = device::DeviceState::kUsable;
-      }
+      drop_no_engine(device);
     } else if (has_own) {
       if (!device.missing.empty()) device.missing += "; ";
       device.missing +=

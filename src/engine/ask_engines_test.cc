@@ -76,9 +76,14 @@ TEST_F(AskEnginesTest, AnEngineThatIsNotHereAndOneThatStepsIn) {
   EXPECT_EQ(asked(made(SN_DEVICE_NVIDIA, "tflite")).engine, "fake");
   Device undriven = made(SN_DEVICE_NVIDIA, "");
   undriven.state = DeviceState::kUnusable;
-  undriven.missing = "no engine";
+  undriven.missing = undriven.no_engine = "no engine";
   EXPECT_EQ(asked(undriven).state, DeviceState::kUsable);
   EXPECT_EQ(asked(undriven).missing, "");
+  // What else is missing stays.
+  undriven.missing = "its node; no engine";
+  EXPECT_EQ(asked(undriven).engine, "fake");
+  EXPECT_EQ(asked(undriven).state, DeviceState::kUnusable);
+  EXPECT_EQ(asked(undriven).missing, "its node");
 }
 
 }  // namespace

@@ -20,6 +20,12 @@ const Device* find_device(const std::vector<Device>& devices, std::string_view i
   return at == devices.end() ? nullptr : &*at;
 }
 
+std::string why_unusable(const Device& device) {
+  return !device.missing.empty()  ? device.missing
+         : !device.health.empty() ? device.health
+                                  : std::string(device::device_state_name(device.state));
+}
+
 // A way to place the whole model.
 struct Plan {
   std::string engine;
@@ -60,6 +66,7 @@ class Placer {
     auto targets = resolve_targets(input_.wishes, input_.devices, placement_.warnings);
     if (!targets.ok()) return fail(targets.status());
     targets_ = *std::move(targets);
+    reject_out_of_order();
     sift();
     const Plan* best = nullptr;
     std::vector<Plan> plans = make_plans();
@@ -81,6 +88,20 @@ class Placer {
   Placement fail(const base::Status& status) {
     placement_.status = status;
     return std::move(placement_);
+  }
+
+  // A device that was left out because something is missing is not left out silently.
+  void reject_out_of_order() {
+    std::set<std::string> said;
+    for (const Rejection& rejection : placement_.rejected) {
+      if (rejection.engine.empty()) said.insert(rejection.device);
+    }
+    for (const Target& target : targets_) {
+      for (const Device* device : target.out_of_order) {
+        if (!said.insert(device->id).second) continue;
+        reject("", "", device->id, why_unusable(*device));
+      }
+    }
   }
 
   // Keeps the candidates that can be used, says why not of the others.

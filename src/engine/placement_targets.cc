@@ -95,10 +95,11 @@ class Targets {
     }
     if (wish.gpus.empty()) {
       for (const Device* gpu : there) {
-        if (gpu->state == device::DeviceState::kUsable) target.all.push_back(gpu);
+        auto& list = gpu->state == device::DeviceState::kUsable ? target.all : target.out_of_order;
+        list.push_back(gpu);
       }
       // So that the reason is that of a device, where none can be used.
-      if (target.all.empty()) target.all = there;
+      if (target.all.empty()) target.all = std::move(target.out_of_order);
     }
     for (const Device* gpu : target.all) {
       const auto selected = device::select(devices_, gpu->id);
@@ -115,6 +116,13 @@ class Targets {
 
   void resolve_any(const InstanceWish& wish, Target& target) const {
     target.any = usable(devices_);
+    for (const Device& device : devices_) {
+      // One that no engine would drive is no candidate.
+      const bool might = !device.engine.empty() && !device::is_emulated(device);
+      if (might && device.state != device::DeviceState::kUsable) {
+        target.out_of_order.push_back(&device);
+      }
+    }
     target.wholly = true;
     target.why = wish.kind == Kind::kAuto ? "its instance_group leaves the device open (KIND_AUTO)"
                                           : "the best device was asked for (auto)";
@@ -127,6 +135,7 @@ class Targets {
              });
     };
     std::erase_if(target.any, [&](const Device* device) { return !is_named(device); });
+    std::erase_if(target.out_of_order, [&](const Device* device) { return !is_named(device); });
   }
 
   const Wishes& wishes_;

@@ -13,6 +13,8 @@ struct Target {
   const InstanceWish* wish = nullptr;
   std::vector<const device::Device*> all;
   std::vector<const device::Device*> any;
+  // Would be among them if nothing were missing.
+  std::vector<const device::Device*> out_of_order;
   const device::Device* instead = nullptr;  // where `all` can't be had
   std::string problem;                      // why `all` can't be had, whatever the engine
   bool cpu_first = false;                   // any: the CPU if the model runs there at all

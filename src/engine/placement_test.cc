@@ -299,6 +299,22 @@ TEST(Placement, EveryOneThatWasRejectedHasItsReason) {
   EXPECT_THAT(placement.reason, HasSubstr("ort comes first"));
 }
 
+TEST(Placement, ADeviceThatIsLeftOutBecauseSomethingIsMissingIsNamed) {
+  for (World world : {World().device("auto"), World().group(Kind::kAuto, 1, {0}),
+                      World().group(Kind::kAuto).group(Kind::kGpu)}) {
+    world.lacking(1, "install the driver").ort("cpu", runs(1)).ort("nvidia:1", runs(2));
+    world.input.devices[1].engine = "ort";
+    const Placement placement = place(world.input);
+    ASSERT_TRUE(placement.status.ok()) << placement.status;
+    EXPECT_EQ(rejected(placement, "", "nvidia:0"), "install the driver");
+    EXPECT_EQ(std::count_if(placement.rejected.begin(), placement.rejected.end(),
+                            [](const Rejection& r) { return r.device == "nvidia:0"; }),
+              1);
+  }
+  World unasked = World().lacking(1, "install the driver").ort("cpu", runs(1));
+  EXPECT_THAT(place(unasked.input).rejected, IsEmpty());
+}
+
 TEST(Placement, WhenNothingRunsItAllReasonsAreGiven) {
   World import_fails = World();
   import_fails.input.offers[0].problem = absl::UnimplementedError("operator FOO is not supported");

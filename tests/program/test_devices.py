@@ -115,6 +115,11 @@ class RecordedTrees(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("can't be read: Permission denied", result.stderr)
 
+    def test_an_empty_tree_says_so(self):
+        result = run("--json", "--sysroot", self.root)
+        self.assertEqual(json.loads(result.stdout), {"devices": []})
+        self.assertIn("no device found: '%s' has no proc/cpuinfo" % self.root, result.stderr)
+
     def test_every_tree_is_readable_text(self):
         for path in glob.glob(os.path.join(TREES, "*.tree")):
             with tempfile.TemporaryDirectory() as root:

@@ -109,21 +109,30 @@ Device look_at(const std::string& root, const PciDevice& pci,
   }
   if (pci.driver == "amdgpu") device.nodes.insert(device.nodes.begin(), "/dev/kfd");
 
+  if (device.model.empty()) device.model = "AMD GPU";
+
   Diagnosis diagnosis(root);
   if (diagnosis.need_driver(device, {"amdgpu"},
                             "load it (modprobe amdgpu), or install AMD's amdgpu-dkms")) {
-    if (node == nullptr) {
+    // Not of this GPU alone, where it knows none.
+    const bool has_kfd = !compute.empty() || exists(root, "dev/kfd");
+    if (node == nullptr && has_kfd) {
       diagnosis.add(
           "the kernel's compute driver (KFD) does not know this GPU: it is too old for ROCm, or "
           "the kernel too old for it");
     }
     for (const std::string& path : device.nodes) {
       if (path.find("/card") != std::string::npos) continue;  // for displays
-      diagnosis.need_node(path, "--device /dev/kfd --device /dev/dri", "modprobe amdgpu");
+      diagnosis.need_node(path, "--device /dev/kfd --device /dev/dri",
+                          path == "/dev/kfd" && !has_kfd
+                              ? "its kernel has no compute driver (KFD, CONFIG_HSA_AMD), which "
+                                "distributions' kernels and AMD's amdgpu-dkms have"
+                              : "is udev running?");
     }
-    diagnosis.need_library({"libmigraphx_c.so.3", "libmigraphx_c.so"},
-                           {"opt/rocm/lib", "opt/rocm/lib64"},
-                           "install ROCm's migraphx (apt install migraphx from repo.radeon.com)");
+    diagnosis.need_library(
+        {"libmigraphx_c.so.3", "libmigraphx_c.so"}, {"opt/rocm/lib", "opt/rocm/lib64"},
+        "install ROCm's migraphx (apt install migraphx, from AMD's package archive "
+        "repo.radeon.com)");
   }
   device.health = judge(root, pci);
   if (!device.health.empty()) device.state = DeviceState::kUnhealthy;

@@ -85,5 +85,12 @@ TEST_F(AmdProbeTest, AProcessingAcceleratorIsAGpuToo) {
   EXPECT_EQ(seen().size(), 2U);
 }
 
+TEST_F(AmdProbeTest, AKernelWithoutTheComputeDriver) {
+  tree_.remove("sys/class/kfd");
+  tree_.remove("dev/kfd");
+  EXPECT_THAT(seen().at(0).missing, HasSubstr("/dev/kfd is missing: its kernel has no compute"));
+  EXPECT_THAT(seen().at(0).missing, ::testing::Not(HasSubstr("too old for ROCm")));
+}
+
 }  // namespace
 }  // namespace supernova::device::amd

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "base/text.h"
 #include "device/bus.h"
@@ -44,9 +45,9 @@ CpuInfo read_cpuinfo(const std::string& sysroot) {
     const std::string key(trimmed(std::string_view(line).substr(0, colon)));
     const std::string value(trimmed(std::string_view(line).substr(colon + 1)));
     if (key == "processor") ++info.cores;
-    if (key == "model name" && info.model.empty()) info.model = value;
-    if (key == "CPU implementer") implementer = value;
-    if (key == "CPU part") part = value;
+    if (key == "model name" && info.model.empty()) info.model = printable(value);
+    if (key == "CPU implementer") implementer = printable(value);
+    if (key == "CPU part") part = printable(value);
     if (key == "flags" || key == "Features") {
       std::istringstream words(value);
       for (std::string word; words >> word;) {
@@ -88,7 +89,8 @@ uint64_t memory_bytes(const std::string& sysroot) {
         return text >> bytes ? bytes : 0.0;  // "no limit" is a number larger than any memory
       });
   for (const double bytes : {limit, limit_v1}) {
-    if (bytes > 0 && (total == 0 || bytes < static_cast<double>(total))) {
+    constexpr double kMost = 1ULL << 63U;  // what means "no limit" may not even fit a number
+    if (bytes > 0 && bytes < (total == 0 ? kMost : static_cast<double>(total))) {
       total = static_cast<uint64_t>(bytes);
     }
   }
@@ -111,9 +113,13 @@ int numa_nodes(const std::string& sysroot) {
 
 void look(const System& system, std::vector<Device>& devices) {
   const std::string& sysroot = system.root;
-  const CpuInfo info = read_cpuinfo(sysroot);
-  if (info.cores == 0) return;
+  CpuInfo info = read_cpuinfo(sysroot);
   Device device = made_device(SN_DEVICE_CPU);
+  if (info.cores == 0 && system.is_this_machine()) {
+    info.cores = static_cast<int>(std::thread::hardware_concurrency());
+    device.health = "/proc/cpuinfo can't be read: what it is and can do is not known";
+  }
+  if (info.cores == 0) return;
   device.model = info.model;
   device.engine = "onnxruntime";
   device.cores = info.cores;

@@ -72,5 +72,28 @@ TEST_F(CpuProbeTest, AnArm64Board) {
 
 TEST_F(CpuProbeTest, NothingRecordedIsNoDevice) { EXPECT_TRUE(probed().empty()); }
 
+TEST_F(CpuProbeTest, AMachineOfAThousandCores) {
+  std::string info;
+  for (int core = 0; core < 1000; ++core) {
+    info += "processor\t: 0\nflags\t\t: avx2" + std::string(2500, ' ') + "\n\n";
+  }
+  record("proc/cpuinfo", info);
+  EXPECT_EQ(probed().at(0).cores, 1000);
+}
+
+TEST_F(CpuProbeTest, LimitsThatMakeNoSense) {
+  record("proc/cpuinfo", "processor : 0\nmodel name : a\x1b[31mb\xff\n");
+  std::string deep = "0::";
+  for (int i = 0; i < 500'000; ++i) deep += "/a";
+  record("proc/self/cgroup", deep + "\n");
+  record("sys/fs/cgroup/memory.max", "1e308\n");
+  record("sys/fs/cgroup/cpu.max", "1e308 1e-308\n");
+  const auto devices = probed();
+  ASSERT_EQ(devices.size(), 1U);
+  EXPECT_EQ(devices[0].model, "a[31mb");
+  EXPECT_EQ(devices[0].memory_bytes, 0U);
+  EXPECT_EQ(devices[0].cores_usable, 1);
+}
+
 }  // namespace
 }  // namespace supernova::device::cpu

@@ -84,7 +84,9 @@ void look_at_apex(const std::string& root, const std::string& apex, Device& devi
     if (std::find(device.nodes.begin(), device.nodes.end(), node) == device.nodes.end()) {
       device.nodes.push_back(node);
     }
-    diagnosis.need_node(node, "", "'modprobe apex', then see the kernel's log");
+    diagnosis.need_node(node, "",
+                        "is udev running? Else 'modprobe -r apex && modprobe apex', and see the "
+                        "kernel's log");
   }
   need_runtime(diagnosis);
   if (!apex.empty()) read_condition(root, apex, device);
@@ -108,7 +110,7 @@ void look(const System& system, std::vector<Device>& devices) {
     if (!name.starts_with("apex_") || seen.contains(name) || seen.contains("")) continue;
     Device device = made_device(SN_DEVICE_EDGETPU);
     device.model = "Google Coral Edge TPU (PCIe)";
-    device.address = "/dev/" + name;
+    device.address = "/dev/" + printable(name);
     look_at_apex(root, name, device);
     devices.push_back(std::move(device));
   }

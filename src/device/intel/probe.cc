@@ -30,8 +30,15 @@ const char* npu_name(uint32_t product) {
   return it != std::end(kNpus) ? it->name : nullptr;
 }
 
-// Of cards with memory of their own; 0 for those that use the machine's.
+// Of cards with memory of their own, where their driver says it; 0 for those that use the
+// machine's.
 uint64_t card_memory(const std::string& root, const PciDevice& pci) {
+  uint64_t of_tiles = 0;  // the driver xe
+  for (const std::string& name : list_folder(root, pci.path)) {
+    if (!name.starts_with("tile")) continue;
+    of_tiles += read_number(root, pci.path + "/" + name + "/physical_vram_size_bytes");
+  }
+  if (of_tiles > 0) return of_tiles;
   for (const std::string& name : list_folder(root, pci.path + "/drm")) {
     const uint64_t bytes = read_number(root, pci.path + "/drm/" + name + "/lmem_total_bytes");
     if (bytes > 0) return bytes;
@@ -53,11 +60,15 @@ Device look_at_gpu(const std::string& root, const PciDevice& pci) {
   Device device = device_at(root, SN_DEVICE_INTEL_GPU, pci);
   device.engine = "onnxruntime";
   device.memory_bytes = card_memory(root, pci);
-  device.features.emplace_back(device.memory_bytes > 0 ? "discrete" : "shared-memory");
+  if (device.model.empty()) device.model = "Intel GPU";
+  // What is in the processor sits on the first bus of all.
+  const bool in_processor = pci.slot.starts_with("0000:00:") && device.memory_bytes == 0;
+  device.features.emplace_back(in_processor ? "shared-memory" : "discrete");
   Diagnosis diagnosis(root);
   if (diagnosis.need_driver(device, {"i915", "xe"},
-                            "load it (modprobe i915, newer GPUs xe); it needs a kernel that is "
-                            "newer than the GPU, and firmware-misc-nonfree")) {
+                            "load it (modprobe i915, newer GPUs xe). It needs a kernel that is "
+                            "newer than the GPU, and its firmware (Debian: firmware-misc-nonfree "
+                            "or firmware-intel-graphics, Ubuntu: linux-firmware)")) {
     need_nodes(device, "/dev/dri", diagnosis);
     if (!exists(root, "etc/OpenCL/vendors/intel.icd")) {
       diagnosis.add(
@@ -73,15 +84,16 @@ Device look_at_npu(const std::string& root, const PciDevice& pci) {
   Device device = device_at(root, SN_DEVICE_NPU, pci);
   device.engine = "onnxruntime";
   if (const char* name = npu_name(pci.product); name != nullptr) device.model = name;
+  if (device.model.empty()) device.model = "Intel NPU";
   Diagnosis diagnosis(root);
   if (diagnosis.need_driver(device, {"intel_vpu"},
-                            "load it (modprobe intel_vpu; kernel 6.6 or newer), with the firmware "
-                            "package intel-fw-npu")) {
+                            "load it (modprobe intel_vpu, kernel 6.6 or newer), with the firmware "
+                            "package intel-fw-npu (github.com/intel/linux-npu-driver)")) {
     need_nodes(device, "/dev/accel", diagnosis);
     diagnosis.need_library({"libze_intel_npu.so.1", "libze_intel_vpu.so.1"}, {},
                            "install intel-level-zero-npu and intel-driver-compiler-npu "
                            "(github.com/intel/linux-npu-driver)");
-    diagnosis.need_library({"libze_loader.so.1"}, {}, "install level-zero (apt: libze1)");
+    diagnosis.need_library({"libze_loader.so.1"}, {}, "apt install libze1 (elsewhere: level-zero)");
   }
   diagnosis.settle(device);
   return device;

@@ -56,6 +56,14 @@ TEST_F(IntelProbeTest, ACardWithMemoryOfItsOwn) {
   EXPECT_THAT(seen().at(0).features, Contains("discrete"));
 }
 
+TEST_F(IntelProbeTest, ACardWithTheNewerDriver) {
+  tree_.add_pci("0000:03:00.0", "0x8086", "0xe20b", "0x030000", "xe");
+  EXPECT_THAT(seen().at(1).features, ElementsAre("discrete"));  // by its place
+  EXPECT_EQ(seen().at(1).model, "Intel GPU");
+  tree_.add("sys/bus/pci/devices/0000:03:00.0/tile0/physical_vram_size_bytes = 0x2f8000000");
+  EXPECT_EQ(seen().at(1).memory_bytes, 0x2f8000000U);
+}
+
 TEST_F(IntelProbeTest, WhatIsMissingIsNamed) {
   tree_.remove("etc/OpenCL");
   tree_.remove("usr/lib/x86_64-linux-gnu/libze_intel_npu.so.1");

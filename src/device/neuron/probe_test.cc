@@ -11,6 +11,7 @@ Probe make_probe();
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -33,6 +34,16 @@ TEST(NeuronProbeTest, AnInf2Instance) {
   EXPECT_THAT(devices[0].missing, HasSubstr("no engine of this program runs"));
   EXPECT_THAT(devices[0].missing, Not(HasSubstr("libnrt.so.1 is not installed")));
   EXPECT_THAT(devices[1].missing, HasSubstr("/dev/neuron1 is missing"));
+  EXPECT_THAT(devices[1].missing, EndsWith(devices[1].no_engine));
+}
+
+TEST(NeuronProbeTest, NodesWhoseBusIsNotToBeSeen) {
+  test::RecordedTree tree;
+  tree.add("dev/neuron0\ndev/neuron1\ndev/neuron_core");
+  const auto devices = tree.seen_by(make_probe());
+  ASSERT_EQ(devices.size(), 2U);
+  EXPECT_EQ(devices[1].address, "/dev/neuron1");
+  EXPECT_THAT(devices[1].missing, HasSubstr("libnrt.so.1 is not installed"));
 }
 
 }  // namespace

@@ -92,7 +92,8 @@ std::string judge_driver(std::string_view version) {
 }
 
 // The nodes that CUDA opens.
-std::vector<std::string> compute_nodes(const std::string& minor) {
+std::vector<std::string> compute_nodes(const std::string& root, const std::string& minor) {
+  if (exists(root, "dev/dxg") && !exists(root, "dev/nvidiactl")) return {"/dev/dxg"};  // WSL
   std::vector<std::string> nodes{"/dev/nvidiactl", "/dev/nvidia-uvm"};
   if (!minor.empty()) nodes.insert(nodes.begin(), "/dev/nvidia" + minor);
   return nodes;
@@ -103,10 +104,12 @@ void diagnose(const System& system, const LibraryAnswer& answer, const std::stri
   Diagnosis diagnosis(system.root);
   const bool boxed = in_container(system.root);
   if (diagnosis.need_driver(device, {"nvidia"}, kInstall)) {
-    for (const std::string& node : compute_nodes(minor)) {
-      diagnosis.need_node(node, kPass, "run 'nvidia-modprobe -u -c 0' as root");
+    for (const std::string& node : compute_nodes(system.root, minor)) {
+      diagnosis.need_node(
+          node, kPass,
+          base::str_cat("run 'nvidia-modprobe -u -c ", minor.empty() ? "0" : minor, "' as root"));
     }
-    diagnosis.need_library({"libcuda.so.1"}, {},
+    diagnosis.need_library({"libcuda.so.1"}, {"usr/lib/wsl/lib"},
                            boxed ? base::str_cat("start the container with ", kPass,
                                                  " and NVIDIA_DRIVER_CAPABILITIES=compute,utility")
                                  : std::string(kInstall));
@@ -127,19 +130,58 @@ void diagnose(const System& system, const LibraryAnswer& answer, const std::stri
   }
 }
 
-// A GPU that only NVML tells of: WSL, and containers that hide the PCI bus.
-Device from_record(const Record& gpu) {
+// A GPU that is on no bus that is to be seen.
+Device unseen_on_bus(const std::string& root) {
   Device device = made_device(SN_DEVICE_NVIDIA);
+  device.model = "NVIDIA GPU";
+  device.vendor_id = 0x10de;
+  device.driver = "nvidia";
+  device.driver_version = kernel_driver_version(root);
+  device.engine = "onnxruntime";
+  return device;
+}
+
+// One that only NVML tells of: WSL, and containers that hide the PCI bus.
+Device from_record(const System& system, const LibraryAnswer& answer, const Record& gpu) {
+  Device device = unseen_on_bus(system.root);
   const std::string slot = text_in(gpu, "slot");
   if (!slot.empty()) device.address = "pci:" + slot;
   const auto ids = static_cast<uint32_t>(number_in(gpu, "ids"));
   device.vendor_id = ids != 0 ? ids & 0xffffU : 0x10de;
   device.product_id = ids >> 16U;
-  device.driver = "nvidia";
-  device.engine = "onnxruntime";
-  device.nodes = compute_nodes(text_in(gpu, "minor"));
+  const std::string minor = text_in(gpu, "minor");
+  device.nodes = compute_nodes(system.root, minor);
   merge(gpu, device);
+  diagnose(system, answer, minor, device);
   return device;
+}
+
+// One that only its node tells of, /dev/nvidiaN, and perhaps /proc.
+Device from_node(const System& system, const LibraryAnswer& answer, const std::string& minor) {
+  Device device = unseen_on_bus(system.root);
+  device.address = "/dev/nvidia" + minor;
+  for (const std::string& slot : list_folder(system.root, "proc/driver/nvidia/gpus")) {
+    Device told = device;
+    std::string its_minor;
+    read_information(system.root, slot, told, its_minor);
+    if (its_minor != minor) continue;
+    device = std::move(told);
+    device.address = "pci:" + printable(slot);
+  }
+  device.nodes = compute_nodes(system.root, minor);
+  diagnose(system, answer, minor, device);
+  return device;
+}
+
+void look_for_nodes(const System& system, const LibraryAnswer& answer,
+                    std::vector<Device>& devices) {
+  constexpr std::string_view kNode = "nvidia";
+  for (const std::string& name : list_folder(system.root, "dev")) {
+    int number = 0;
+    const bool is_gpu = name.starts_with(kNode) &&
+                        base::parse_whole(std::string_view(name).substr(kNode.size()), number);
+    if (is_gpu) devices.push_back(from_node(system, answer, name.substr(kNode.size())));
+  }
 }
 
 void look(const System& system, std::vector<Device>& devices) {
@@ -155,6 +197,7 @@ void look(const System& system, std::vector<Device>& devices) {
   for (const PciDevice& pci : gpus) {
     Device device = device_at(root, SN_DEVICE_NVIDIA, pci);
     device.engine = "onnxruntime";
+    if (device.model.empty()) device.model = "NVIDIA GPU";
     if (pci.driver == "nvidia") device.driver_version = kernel_driver_version(root);
     std::string minor;
     read_information(root, pci.slot, device, minor);
@@ -167,14 +210,15 @@ void look(const System& system, std::vector<Device>& devices) {
       answer.records.erase(it);
     }
     if (pci.driver == "nvidia") {
-      const std::vector<std::string> nodes = compute_nodes(minor);
+      const std::vector<std::string> nodes = compute_nodes(root, minor);
       device.nodes.insert(device.nodes.begin(), nodes.begin(), nodes.end());
     }
     diagnose(system, answer, minor, device);
     devices.push_back(std::move(device));
   }
-  for (const Record& gpu : answer.records) devices.push_back(from_record(gpu));
+  for (const Record& gpu : answer.records) devices.push_back(from_record(system, answer, gpu));
   look_for_jetson(system, devices);
+  if (devices.empty()) look_for_nodes(system, answer, devices);
 }
 
 }  // namespace

@@ -149,6 +149,37 @@ TEST_F(NvidiaProbeTest, AGpuThatOnlyTheLibraryTellsOf) {
   EXPECT_EQ(devices[0].product_id, 0x2684U);
 }
 
+TEST_F(NvidiaProbeTest, UnderWslTheNodeIsAnother) {
+  tree_.add("dev/dxg");
+  const auto ask = [] { return LibraryAnswer{Outcome::kAnswered, "", {{{"driver", "580.1"}}}}; };
+  EXPECT_THAT(seen(ask).at(0).missing, HasSubstr("libcuda.so.1 is not installed"));
+  tree_.add("usr/lib/wsl/lib/libcuda.so.1");
+  EXPECT_EQ(seen(ask).at(0).state, DeviceState::kUsable) << seen(ask).at(0).missing;
+  EXPECT_THAT(seen(ask).at(0).nodes, ElementsAre("/dev/dxg"));
+}
+
+TEST_F(NvidiaProbeTest, GpusWhoseBusIsNotToBeSeen) {
+  add_server();
+  tree_.remove("sys");
+  auto devices = seen();
+  ASSERT_EQ(devices.size(), 2U);
+  EXPECT_EQ(devices[0].address, "pci:0000:17:00.0");
+  EXPECT_EQ(devices[0].model, "NVIDIA A100 80GB PCIe");
+  EXPECT_EQ(devices[0].driver_version, "535.129.03");
+  EXPECT_EQ(devices[0].state, DeviceState::kUsable) << devices[0].missing;
+  tree_.remove("proc");
+  devices = seen();
+  ASSERT_EQ(devices.size(), 2U);
+  EXPECT_EQ(devices[1].address, "/dev/nvidia1");
+  EXPECT_THAT(devices[1].nodes, ElementsAre("/dev/nvidia1", "/dev/nvidiactl", "/dev/nvidia-uvm"));
+}
+
+TEST_F(NvidiaProbeTest, TheRemedyForANodeNamesItsNumber) {
+  add_server();
+  tree_.remove("dev/nvidia1");
+  EXPECT_THAT(seen().at(1).missing, HasSubstr("nvidia-modprobe -u -c 1"));
+}
+
 TEST_F(NvidiaProbeTest, AJetsonWithItsAccelerators) {
   tree_.add(R"(
     proc/device-tree/model = NVIDIA Jetson AGX Orin Developer Kit\0

@@ -49,25 +49,30 @@ Device from_record(const Record& record) {
   if ((type & kGpu) != 0) device.features.emplace_back("gpu");
   if ((type & kAccelerator) != 0) device.features.emplace_back("accelerator");
   device.features.push_back(base::str_cat("units-", number_in(record, "units")));
-  device.state = DeviceState::kUnusable;
-  device.missing = kNoEngine;
+  Diagnosis diagnosis("");
+  diagnosis.no_engine(std::string(kNoEngine));
+  diagnosis.settle(device);
   return device;
 }
 
 Device unlisted(const std::vector<std::string>& drivers, const LibraryAnswer& answer) {
   Device device = made_device(SN_DEVICE_OPENCL);
   device.model = base::str_cat("devices of the OpenCL drivers ", base::str_join(drivers, ", "));
-  device.state = DeviceState::kUnusable;
-  device.missing = kNoEngine;
+  Diagnosis diagnosis("");
+  diagnosis.no_engine(std::string(kNoEngine));
   if (answer.outcome == Outcome::kAbsent) {
-    device.missing +=
-        "; libOpenCL.so.1 is not installed or can't be loaded: apt install ocl-icd-libopencl1";
+    diagnosis.add(
+        "libOpenCL.so.1 is not installed or can't be loaded: apt install ocl-icd-libopencl1");
   } else if (answer.outcome == Outcome::kRefused) {
-    device.missing += "; the OpenCL loader says: " + answer.reason;
-  } else if (answer.outcome != Outcome::kNotAsked) {
+    diagnosis.add("the OpenCL loader says: " + answer.reason);
+  } else if (answer.outcome == Outcome::kNotAsked) {
+    diagnosis.add("which devices they drive only the OpenCL loader of the machine itself can tell");
+  } else {
     device.state = DeviceState::kNotAnswering;
-    device.health = "the OpenCL loader or one of its drivers " + answer.reason;
+    device.health = base::str_cat("the OpenCL loader or one of its drivers ", answer.reason,
+                                  "; name the driver to use in OCL_ICD_VENDORS");
   }
+  diagnosis.settle(device);
   return device;
 }
 

@@ -1,5 +1,6 @@
 // Movidius Myriad sticks and cards: known by their USB ids, which change when firmware is loaded.
 #include "device/bus.h"
+#include "device/diagnosis.h"
 #include "device/probes.h"
 
 namespace supernova::device::vpu {
@@ -27,10 +28,11 @@ void look(const System& system, std::vector<Device>& devices) {
     for (const Product& product : kProducts) {
       if (product.id == usb.product) device.model = product.name;
     }
-    device.state = DeviceState::kUnusable;
-    device.missing =
+    Diagnosis diagnosis(system.root);
+    diagnosis.no_engine(
         "no engine drives it: Intel has ended its support, OpenVINO 2022.3 was the last that knew "
-        "it; the successors are the NPUs of Core Ultra processors (kind npu)";
+        "it. Its successors are the NPUs of Core Ultra processors (kind npu)");
+    diagnosis.settle(device);
     devices.push_back(std::move(device));
   }
 }

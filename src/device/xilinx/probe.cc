@@ -16,10 +16,12 @@ namespace {
 
 const std::vector<std::string> kXrtFolders{"opt/xilinx/xrt/lib", "opt/xilinx/xrt/lib64"};
 
-void need_runtime(Diagnosis& diagnosis) {
-  diagnosis.need_library(
-      {"libxrt_core.so.2", "libxrt_core.so"}, kXrtFolders,
-      "install XRT, the runtime of AMD's FPGAs and NPUs (github.com/Xilinx/XRT)");
+constexpr std::string_view kXrt = "install XRT, the runtime of AMD's FPGAs (github.com/Xilinx/XRT)";
+constexpr std::string_view kXrtOfNpus =
+    "build and install XRT and its plug-in for NPUs (both: github.com/amd/xdna-driver)";
+
+void need_runtime(Diagnosis& diagnosis, std::string_view how) {
+  diagnosis.need_library({"libxrt_core.so.2", "libxrt_core.so"}, kXrtFolders, how);
 }
 
 // "BUILD_VERSION" of XRT's version.json.
@@ -59,7 +61,7 @@ Device look_at_card(const std::string& root, const std::vector<const PciDevice*>
     if (other->driver == "xclmgmt") device.features.emplace_back("xclmgmt");
   }
   for (const std::string& name : list_folder(root, "dev")) {
-    if (name.starts_with("xclmgmt")) device.nodes.push_back("/dev/" + name);
+    if (name.starts_with("xclmgmt")) device.nodes.push_back("/dev/" + printable(name));
   }
   Diagnosis diagnosis(root);
   if (diagnosis.need_driver(device, {"xocl"},
@@ -67,7 +69,7 @@ Device look_at_card(const std::string& root, const std::vector<const PciDevice*>
                             "deployment platform")) {
     need_all(device, diagnosis);
   }
-  need_runtime(diagnosis);
+  need_runtime(diagnosis, kXrt);
   diagnosis.settle(device);
   return device;
 }
@@ -92,7 +94,7 @@ void look_for_board(const std::string& root, std::vector<Device>& devices) {
                             "use an image with XRT (zocl in the device tree and the kernel)")) {
     need_all(device, diagnosis);
   }
-  need_runtime(diagnosis);
+  need_runtime(diagnosis, kXrt);
   diagnosis.settle(device);
   devices.push_back(std::move(device));
 }
@@ -114,7 +116,7 @@ Device look_at_npu(const std::string& root, const PciDevice& pci) {
                             "xdna-driver (github.com/amd/xdna-driver)")) {
     need_all(device, diagnosis);
   }
-  need_runtime(diagnosis);
+  need_runtime(diagnosis, kXrtOfNpus);
   diagnosis.settle(device);
   return device;
 }
