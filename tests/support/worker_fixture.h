@@ -115,7 +115,10 @@ class WorkerEngine : public testing::Test {
   }
   // Whether the worker has a thread of that name, and how nice it is.
   std::optional<int> niceness(const std::string& thread) const {
-    const auto tasks = base::str_cat("/proc/", record()->pid(), "/task");
+    return niceness(thread, record()->pid());
+  }
+  static std::optional<int> niceness(const std::string& thread, pid_t process) {
+    const auto tasks = base::str_cat("/proc/", process, "/task");
     std::error_code error;
     for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
       std::string text;
@@ -148,6 +151,7 @@ inline constexpr float kCorrupt = 1007;
 inline constexpr float kLost = 1009;
 inline constexpr float kFade = 1010;
 inline constexpr float kSink = 1011;
+inline constexpr float kMeet = 1012;
 
 // Within it a run is in the engine, whatever else the machine does.
 inline constexpr milliseconds kTimeToBegin{400};

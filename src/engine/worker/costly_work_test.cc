@@ -42,8 +42,9 @@ TEST_F(WorkerEngine, IsOfUsualPriorityWhoeverOpensIt) {
     ASSERT_EQ(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), usual + 5), 0);
     open();
     const Opened it = load("values");
-    expect_through(*it.session, {1});
+    EXPECT_TRUE(ask(*it.session, {1}, std::chrono::seconds(60)).get().ok());
     EXPECT_EQ(niceness("run"), usual);
+    EXPECT_EQ(niceness("worker-deadline", ::getpid()), usual);
   }).join();
 }
 

@@ -70,5 +70,60 @@ TEST_F(WorkerEngine, KillsWhileModelsAreOpenedAgainBlameNobody) {
   EXPECT_TRUE(first.session->health().ok());
 }
 
+TEST_F(WorkerEngine, WhoIsToldThatAModelIsGoneMayAskAboutOthers) {
+  open();
+  const Opened bad = load("load=error values while=" + gone());
+  const Opened good = load("");
+  lose_device();
+  std::promise<bool> told;
+  std::future<base::Status> health;
+  tensor::Request request;
+  request.inputs.push_back(
+      tensor_of("INPUT0", tensor::DataType::kFp32, {1}, std::vector<float>{kHang}));
+  bad.session->run(request, [&](const Answer& answer) {
+    EXPECT_THAT(std::string(answer.status().message()), HasSubstr("could not be opened again"));
+    health = std::async(std::launch::async, [&] { return good.session->health(); });
+    told.set_value(health.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+  });
+  kill_worker();
+  EXPECT_TRUE(told.get_future().get());
+  EXPECT_TRUE(health.get().ok());
+}
+
+TEST_F(WorkerEngine, OneThatIsClosedSlowlyKeepsNoOtherFromThat) {
+  open();
+  Opened slow = load(base::str_cat("close=hang while=", gone(), " once=", once()));
+  Opened quick = load("");
+  lose_device();
+  const auto closes = std::async(std::launch::async, [&] { slow = Opened{}; });
+  wait_for([&] { return std::filesystem::exists(once()); });
+  const auto other = std::async(std::launch::async, [&] { quick = Opened{}; });
+  EXPECT_EQ(other.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  give_device_back();
+  closes.wait();
+}
+
+// Who answers a run that was lost is the last to hold its engine.
+TEST_F(WorkerEngine, MayEndOnAThreadThatHearsItsWorkers) {
+  open({{"worker.spare", "0"}});
+  Opened it = load("values");
+  std::promise<void> told;
+  std::promise<void> closed;
+  tensor::Request request;
+  request.inputs.push_back(
+      tensor_of("INPUT0", tensor::DataType::kFp32, {1}, std::vector<float>{kSegv}));
+  it.session->run(request, [&](const Answer& answer) {
+    EXPECT_FALSE(answer.ok());
+    told.set_value();
+    closed.get_future().wait();
+  });
+  told.get_future().wait();
+  const auto known = record();
+  it = Opened{};
+  engine_.reset();
+  closed.set_value();
+  wait_for([&] { return known->state() == WorkerState::kStopped; });
+}
+
 }  // namespace
 }  // namespace supernova::engine::worker

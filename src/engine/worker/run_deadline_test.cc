@@ -66,5 +66,25 @@ TEST_F(WorkerEngine, RunsThatAreGivenUpKeepTheirPlaceInTheEngine) {
   EXPECT_TRUE(waits.get().ok());
 }
 
+TEST_F(WorkerEngine, ARunThatWaitsForAPlaceGoesWhenAnyOtherHasEnded) {
+  open();
+  const Opened it = load("values meet=2");
+  const Opened other = load("values meet=2");
+  std::vector<std::future<Answer>> given_up;
+  for (int i = 1; i < it.session->max_concurrency(); ++i) {
+    given_up.push_back(ask(*it.session, {kHang, static_cast<float>(i)}, kTimeToBegin));
+  }
+  for (auto& answer : given_up) answer.wait();
+  // One place is left.
+  auto last = ask(*it.session, {kMeet});
+  auto waits = ask(*it.session, {1});
+  auto meets = ask(*other.session, {kMeet});
+  EXPECT_TRUE(meets.get().ok());
+  EXPECT_TRUE(last.get().ok());
+  const bool went = waits.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  EXPECT_TRUE(went);
+  if (!went) kill_worker();
+}
+
 }  // namespace
 }  // namespace supernova::engine::worker

@@ -62,7 +62,8 @@ TEST_F(WorkerEngine, ARequestThatCrashesIsAnsweredWithTheReason) {
 #if !SUPERNOVA_SANITIZED
   EXPECT_THAT(std::string(first.status().message()), HasSubstr("SIGSEGV"));
 #endif
-  EXPECT_THAT(std::string(first.status().message()), HasSubstr("the worker of 'faulty' ended"));
+  EXPECT_THAT(std::string(first.status().message()),
+              HasSubstr("worker '" + record()->name() + "' ended"));
   const uint64_t crashes = record()->ends(EndCause::kCrashed);
   const Answer again = ask(*it.session, {kSegv, 3}).get();
   EXPECT_EQ(again.status().code(), absl::StatusCode::kFailedPrecondition) << again.status();
