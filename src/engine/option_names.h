@@ -24,6 +24,10 @@ inline constexpr char kWorkerLoadTimeout[] = "worker.load_timeout_ms";
 inline constexpr std::chrono::milliseconds kDefaultLoadTimeout{300'000};
 inline constexpr std::chrono::milliseconds kNoLoadTimeout{1'000'000'000};
 inline constexpr char kWorkerRunTimeout[] = "worker.run_timeout_ms";
+// Of a model that is opened, for messages: its name, and what an operator does to have it tried
+// again ("restart the server"). The house gives them, nobody else may.
+inline constexpr char kWorkerModelName[] = "worker.model_name";
+inline constexpr char kWorkerTryAgain[] = "worker.try_again";
 // "0" = no second process waits to take over.
 inline constexpr char kWorkerSpare[] = "worker.spare";
 

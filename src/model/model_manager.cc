@@ -35,6 +35,19 @@ bool same(const SeenModel* a, const SeenModel* b) {
   return a == nullptr || b == nullptr ? a == b : *a == *b;
 }
 
+// For messages: "to have it tried again, ...".
+std::string_view way_to_try_again(ControlMode mode) {
+  switch (mode) {
+    case ControlMode::kNone:
+      return "restart the server";
+    case ControlMode::kPoll:
+      return "replace or touch the model's files";
+    case ControlMode::kExplicit:
+      return "load the model again";
+  }
+  return "";
+}
+
 }  // namespace
 
 ModelManager::ModelManager(tensor::ArtefactProvider& provider, engine::Catalogue& catalogue,
@@ -172,6 +185,7 @@ base::Result<std::vector<std::string>> ModelManager::start(const ManagerOptions&
   }
   started_ = true;
   options_.load.memory_budget = options_.memory_budget;
+  options_.load.try_again = way_to_try_again(options_.control);
   reconciler_.start(options_.load, options_.memory_budget, options_.loader_threads);
   std::vector<std::string> failures = load_and_wait(wanted);
   applied_ = std::move(wanted);

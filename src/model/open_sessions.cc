@@ -107,6 +107,7 @@ base::Result<engine::Wishes> SessionOpener::wishes_of(const ModelPlan& plan,
 base::Status SessionOpener::open(std::string name, std::string path, const ModelPlan& plan,
                                  const LoadOptions& options, OpenSessions& opened) const {
   opened.owner = std::move(name);
+  opened.try_again = options.try_again;
   opened.path = std::move(path);
   opened.options = merged_options(plan, options);
   opened.load_limit = catalogue_.load_limit(opened.options);
@@ -152,13 +153,18 @@ base::Status SessionOpener::take_place(const ModelPlan& plan, OpenSessions& open
 
 base::Result<std::unique_ptr<engine::Model>> SessionOpener::open_model(engine::Engine& engine,
                                                                        const OpenSessions& opened) {
+  tensor::Options options = opened.options;
+  if (opened.report.isolation != engine::isolation_name(engine::Isolation::kInProcess)) {
+    options[engine::kWorkerModelName] = opened.owner;
+    if (!opened.try_again.empty()) options[engine::kWorkerTryAgain] = opened.try_again;
+  }
   if (opened.prepared) {
-    auto model = engine.open_model(*opened.prepared, opened.options);
+    auto model = engine.open_model(*opened.prepared, options);
     if (model.ok()) return model;
     SN_LOG(Warning, "model file '{}': what was prepared of it can't be opened: {}",
            opened.found.model().description.file, base::message(model.status()));
   }
-  return engine.open_model(opened.found.model().artefact, opened.options);
+  return engine.open_model(opened.found.model().artefact, options);
 }
 
 base::Status SessionOpener::open_session(OpenSessions& opened, size_t place) const {

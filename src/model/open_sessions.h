@@ -26,6 +26,7 @@ struct LoadOptions {
   uint64_t memory_budget = 0;  // bytes that models may take, 0 = no limit
   schedule::SchedulerOptions queue;
   bool warm_up = false;
+  std::string try_again;  // what an operator does to have a model tried again, "" = load it
 };
 
 // A model where it was placed.
@@ -35,6 +36,7 @@ struct OpenSessions {
     size_t place = 0;  // in report.instances
   };
   std::string owner;  // the model's name
+  std::string try_again;
   std::string path;
   tensor::Options options;
   engine::Wishes wishes;

@@ -1,6 +1,7 @@
 /* An engine that fails the way vendors' libraries do. It hands INPUT0 (FP32, any length) through to
  * OUTPUT0, unless the model's file, whitespace-separated words, says otherwise:
  *   load=FAULT   a fault in model_open      open=FAULT   in instance_open     run=FAULT   in run
+ *   close=FAULT  a fault in instance_close
  *   values       the first element of INPUT0 chooses the fault of that run (see kFaults)
  *   once=PATH    a fault happens only while PATH is absent, which it then makes, with its process's
  *                number in it
@@ -65,6 +66,7 @@ struct sn_model {
   fault_kind load;
   fault_kind open;
   fault_kind run;
+  fault_kind close;
   int values;
   long meet;
   long slow_ms;
@@ -216,6 +218,7 @@ static void read_word(struct sn_model* model, const char* word) {
   if (strncmp(word, "load=", 5) == 0) model->load = fault_of(word + 5);
   if (strncmp(word, "open=", 5) == 0) model->open = fault_of(word + 5);
   if (strncmp(word, "run=", 4) == 0) model->run = fault_of(word + 4);
+  if (strncmp(word, "close=", 6) == 0) model->close = fault_of(word + 6);
   if (strcmp(word, "values") == 0) model->values = 1;
   if (strncmp(word, "meet=", 5) == 0) model->meet = atol(word + 5);
   if (strncmp(word, "slow_ms=", 8) == 0) model->slow_ms = atol(word + 8);
@@ -281,7 +284,11 @@ static int32_t instance_open(sn_model* model, const sn_device* device, const sn_
   (*out)->model = model;
   return SN_OK;
 }
-static void instance_close(sn_instance* instance) { free(instance); }
+static void instance_close(sn_instance* instance) {
+  sn_error ignored = {.size = sizeof(ignored)};
+  commit(instance->model, instance->model->close, &ignored);
+  free(instance);
+}
 
 static int32_t instance_info(sn_instance* instance, sn_verdict* verdict, sn_error* error) {
   (void)instance, (void)error;

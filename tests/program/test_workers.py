@@ -444,6 +444,73 @@ class Outages(WorkerCase):
 
 
 @workers.plain_only
+class Reasons(WorkerCase):
+    """What is said of a model that is not served, and what its operator can do about it."""
+
+    def kill_workers(self, server):
+        for pid in workers.children(server.process.pid):
+            if workers.maps(pid, "faulty.so"):
+                os.kill(pid, signal.SIGKILL)
+
+    def test_a_model_that_can_not_be_opened_again_is_named(self):
+        bad_now = os.path.join(self.folder, ".bad")
+        self.add("good")
+        self.add("bad", f"load=error while={bad_now}")
+        server = self.serve("--model-control-mode", "explicit", "--load-model", "*")
+        client = self.client(server)
+        self.assert_right(client, "bad")
+        os.close(os.open(bad_now, os.O_CREAT))
+        self.kill_workers(server)
+        self.assert_right(client, "good")
+        self.assertTrue(eventually(lambda: client.ready("bad")[0] == 503))
+        said = ("model 'bad' could not be opened again after its worker had ended: this "
+                "model fails as it was told to; to have it tried again, load the model again")
+        for answer in (client.ready("bad")[1], client.index()["bad"][1],
+                       client.infer("bad", [1.0])[1]):
+            self.assertIn(said, answer)
+        self.assertTrue(eventually(lambda: any(said in line for line in server.log)))
+        os.unlink(bad_now)
+        self.assertEqual(client.load("bad"), (200, ""))
+        self.assert_right(client, "bad")
+
+    def crash_often(self, client):
+        for i in range(5):
+            self.assertGreaterEqual(client.infer("bad", [workers.fault("segv"), float(i)])[0], 500)
+        status, why = client.ready("bad")
+        self.assertEqual(status, 503)
+        return why
+
+    def test_without_control_a_restart_helps(self):
+        self.add("bad", "values")
+        client = self.client(self.serve())
+        self.assertIn("; to have it tried again, restart the server", self.crash_often(client))
+
+    def test_with_polling_a_touch_helps(self):
+        self.add("bad", "values")
+        server = self.serve("--model-control-mode", "poll", "--repository-poll-secs", "1")
+        client = self.client(server)
+        self.assertIn("; to have it tried again, replace or touch the model's files",
+                      self.crash_often(client))
+        for folder, _, names in os.walk(os.path.join(self.folder, "bad")):
+            for name in names:
+                os.utime(os.path.join(folder, name))
+        self.assertTrue(eventually(lambda: client.ready("bad")[0] == 200))
+        self.assert_right(client, "bad")
+
+    def test_the_log_calls_a_worker_as_the_metrics_do(self):
+        self.add("shared", "values")
+        self.add("own", "values", parameters={"isolation": "own-worker"})
+        server = self.serve()
+        client = self.client(server)
+        for model, worker in (("shared", "faulty@cpu"), ("own", "faulty@cpu/own")):
+            self.assertGreaterEqual(client.infer(model, [workers.fault("segv")])[0], 500)
+            self.assertEqual(workers.metric(server, "supernova_worker_ends_total",
+                                            cause="crashed", worker=worker), 2)
+            said = f"worker '{worker}' ended: SIGSEGV"
+            self.assertTrue(eventually(lambda: any(said in line for line in server.log)))
+
+
+@workers.plain_only
 class LostDevices(WorkerCase):
     def test_a_run_whose_device_is_lost_is_answered_by_the_next_worker(self):
         self.add("model", "values")

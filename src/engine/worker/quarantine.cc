@@ -7,8 +7,6 @@
 namespace supernova::engine::worker {
 namespace {
 
-constexpr char kModelRemedy[] = "; replace its file, or load it again to have it tried once more";
-
 // Forgets the one that was touched longest ago, one under quarantine only when all are.
 template <typename Map, typename IsHeld>
 void forget_oldest(Map& map, IsHeld is_held) {
@@ -78,7 +76,7 @@ void Quarantine::record_load_crash(const std::string& model_digest, EndCause cau
   Model& model = touch(model_digest);
   if (++model.load_crashes < limits_.load_crashes || !model.reason.empty()) return;
   model.reason = base::str_cat("quarantined: it ended its worker ", model.load_crashes,
-                               " times while it was loaded (", reason, ")", kModelRemedy);
+                               " times while it was loaded (", reason, ")");
 }
 
 void Quarantine::record_run_crash(const std::string& model_digest, uint64_t request_digest,
@@ -93,8 +91,7 @@ void Quarantine::record_run_crash(const std::string& model_digest, uint64_t requ
     request.refused_since = now;
     request.reason =
         base::str_cat("this request ended the model's worker ", request.crashes, " times (", reason,
-                      ") and is not tried any more; change its content, or load the "
-                      "model again to have it tried once more");
+                      ") and is not tried any more; change its content");
   }
   model.run_crashes.push_back(now);
   if (model.run_crashes.size() > static_cast<size_t>(limits_.run_crashes)) {
@@ -113,7 +110,7 @@ void Quarantine::judge(Model& model, const std::string& reason) {
   if (refused >= limits_.crashing_requests) {
     model.reason =
         base::str_cat("quarantined: ", refused, " different requests ended its worker within ",
-                      limits_.window.count(), " s (the last: ", reason, ")", kModelRemedy);
+                      limits_.window.count(), " s (the last: ", reason, ")");
     return;
   }
   const auto crashes = std::count_if(model.run_crashes.begin(), model.run_crashes.end(),
@@ -121,7 +118,7 @@ void Quarantine::judge(Model& model, const std::string& reason) {
   if (crashes >= limits_.run_crashes) {
     model.reason =
         base::str_cat("quarantined: its requests ended its worker ", crashes, " times within ",
-                      limits_.window.count(), " s (the last: ", reason, ")", kModelRemedy);
+                      limits_.window.count(), " s (the last: ", reason, ")");
   }
 }
 

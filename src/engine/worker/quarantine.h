@@ -56,7 +56,8 @@ class Quarantine {
   // So has an instance of it, and it took no more memory than there is.
   void record_instance(const std::string& model_digest);
 
-  // Why the model, or this request to it, is not tried any more; nothing where it may be.
+  // Why the model, or this request to it, is not tried any more; nothing where it may be. What ends
+  // that is for who knows how models are loaded to say.
   std::optional<std::string> model_reason(const std::string& model_digest) const;
   std::optional<std::string> request_reason(const std::string& model_digest,
                                             uint64_t request_digest) const;

@@ -35,6 +35,20 @@ std::string keys(std::initializer_list<uint64_t> numbers) {
   return body;
 }
 
+// Options that say how to speak of the model, which are not the engine's.
+void take_words(RemoteModel& model) {
+  std::erase_if(model.options, [&](const auto& option) {
+    if (option.first == kWorkerModelName) {
+      model.what = base::str_cat("model '", option.second, "'");
+    } else if (option.first == kWorkerTryAgain) {
+      model.try_again = option.second;
+    } else {
+      return false;
+    }
+    return true;
+  });
+}
+
 }  // namespace
 
 RemoteEngine::Worker RemoteEngine::wait_for_worker() {
@@ -88,17 +102,23 @@ void RemoteEngine::begin_load(bool alone) {
   ++loads_;
   if (!alone) return;
   load_is_alone_ = true;
-  update_gate();
+  const RemoteRuns::Failed failed = update_gate();
+  lock.unlock();
+  runs_.fail_all(failed);
 }
 
 void RemoteEngine::end_load(bool alone) {
-  std::lock_guard lock(mutex_);
-  --loads_;
-  if (alone) {
-    load_is_alone_ = false;
-    update_gate();
+  RemoteRuns::Failed failed;
+  {
+    std::lock_guard lock(mutex_);
+    --loads_;
+    if (alone) {
+      load_is_alone_ = false;
+      failed = update_gate();
+    }
+    changed_.notify_all();
   }
-  changed_.notify_all();
+  runs_.fail_all(failed);
 }
 
 // One attempt at a load, and what was in its worker when that ended over it.
@@ -139,15 +159,17 @@ void RemoteEngine::try_load(const Order& order, const std::function<void()>& kee
 // Asks until it is answered, by a worker that is still there when `keep_it` has been called. A
 // worker that ends over it while nothing else was in it is blamed on it, and what is to be opened
 // is tried once more; where runs or other loads were, it is tried again without them.
-base::Result<std::string> RemoteEngine::load(const std::string& digest, const Order& order,
+base::Result<std::string> RemoteEngine::load(const RemoteModel& model, const Order& order,
                                              const std::function<void()>& keep_it,
                                              const Sink& sink) {
+  const std::string& digest = model.digest;
   const base::LongWait waits;
   bool alone = false;
   int losses = 0;
   for (int i = 0; i < kMaxTries; ++i) {
     if (const auto reason = quarantine_.model_reason(digest)) {
-      return absl::UnavailableError(base::str_cat("could not be opened: ", *reason));
+      return absl::UnavailableError(
+          base::str_cat("could not be opened: ", refused(model, *reason)));
     }
     Attempt attempt;
     begin_load(alone);
@@ -159,8 +181,7 @@ base::Result<std::string> RemoteEngine::load(const std::string& digest, const Or
     // Its device was lost before. Where the next worker can't open it either, it may be the model.
     if (!attempt.died && absl::IsUnavailable(attempt.reply.status()) && !sink &&
         attempt.worker != nullptr && losses++ < kMaxLostDevices) {
-      attempt.worker->kill_as_lost(base::message(attempt.reply.status()));
-      attempt.worker->wait_for_end();
+      attempt.worker->end_as_lost(base::message(attempt.reply.status()));
       continue;
     }
     if (attempt.kept || (!attempt.died && !attempt.reply.ok())) return std::move(attempt.reply);
@@ -176,7 +197,7 @@ base::Result<std::string> RemoteEngine::load(const std::string& digest, const Or
                                attempt.worker->board().tail.load() == 0;
       if (reason || attempt.timed_out || is_hopeless || sink) {
         return absl::UnavailableError(
-            base::str_cat("could not be opened: ", reason ? *reason : end.reason));
+            base::str_cat("could not be opened: ", reason ? refused(model, *reason) : end.reason));
       }
       continue;
     }
@@ -201,22 +222,25 @@ base::Status RemoteEngine::compile(const sn_artefact& given, const sn_device& de
         to.write(to.ctx, std::string(name).c_str(), content.data(), content.size());
     return code == SN_OK ? base::Status() : to_status(code, "what was compiled is not wanted");
   };
-  return load(digest_of(artefact), order, {}, sink).status();
+  RemoteModel model;  // what of it counts here
+  model.digest = digest_of(artefact);
+  return load(model, order, {}, sink).status();
 }
 
 // The host's digest; where it has none, one that tells files of this machine apart.
 std::string RemoteEngine::digest_of(const sn_artefact& artefact) const {
   if (artefact.digest != nullptr && *artefact.digest != '\0') return artefact.digest;
   const std::string path = artefact.path != nullptr ? artefact.path : "";
+  const std::string hosted = options_.order.engine + options_.order.library;  // one is empty
   if (artefact.data == nullptr) {
     std::error_code error;
     const auto time = std::filesystem::last_write_time(path, error).time_since_epoch().count();
     const auto size = std::filesystem::file_size(path, error);
-    return base::str_cat(options_.command.name, ' ', path, ' ', static_cast<int64_t>(time), ' ',
+    return base::str_cat(hosted, ' ', path, ' ', static_cast<int64_t>(time), ' ',
                          static_cast<uint64_t>(size));
   }
   const std::string_view bytes(static_cast<const char*>(artefact.data), artefact.data_size);
-  return base::str_cat(options_.command.name, ' ', path, ' ', bytes.size(), ' ',
+  return base::str_cat(hosted, ' ', path, ' ', bytes.size(), ' ',
                        std::hash<std::string_view>()(bytes));
 }
 
@@ -245,6 +269,7 @@ base::Result<std::shared_ptr<RemoteModel>> RemoteEngine::open_model(const sn_art
   model->artefact = read_struct(&given);
   model->head = head_of(model->artefact);
   model->options = read_options(options);
+  take_words(*model);
   model->digest = digest_of(model->artefact);
   // Texts of the host's live until the call returns only.
   model->artefact.format = model->artefact.path = model->artefact.digest = nullptr;
@@ -255,7 +280,7 @@ base::Result<std::shared_ptr<RemoteModel>> RemoteEngine::open_model(const sn_art
   SN_ASSIGN(const Order order, model_order(*model));
   // Whoever loads a model wants it tried, whatever it did before.
   quarantine_.release(model->digest);
-  SN_ASSIGN(std::string reply, load(model->digest, order, [&] { models_.push_back(model); }));
+  SN_ASSIGN(std::string reply, load(*model, order, [&] { models_.push_back(model); }));
   model->info = std::make_unique<ModelInfo>(std::move(reply));
   if (!model->info->ok()) {
     close_model(model);
@@ -272,9 +297,11 @@ void RemoteEngine::close_model(const std::shared_ptr<RemoteModel>& model) {
 
 void RemoteEngine::close(MessageType type, uint64_t key, std::chrono::milliseconds timeout,
                          const std::function<void()>& forget) {
-  std::lock_guard no_opening(reopen_mutex_);
   Worker worker;
   {
+    // What is forgotten now is not opened again. The worker may take its time to close it, which is
+    // nobody else's.
+    std::lock_guard no_opening(reopen_mutex_);
     std::lock_guard lock(mutex_);
     forget();
     worker = serving_ == 0 ? nullptr : worker_ != nullptr ? worker_ : coming_;
@@ -297,7 +324,7 @@ base::Result<std::unique_ptr<RemoteInstance>> RemoteEngine::open_instance(
     std::lock_guard lock(mutex_);
     instance->key = next_key_++;
   }
-  SN_TRY(load(model->digest, instance_order(*instance), [&] {
+  SN_TRY(load(*model, instance_order(*instance), [&] {
            model->instances.push_back(instance.get());
            wants_spare_ = options_.spare;
            changed_.notify_all();
@@ -330,7 +357,7 @@ base::Status RemoteEngine::instance_info(RemoteInstance& instance, sn_verdict& v
   if (!info->ok()) return absl::InternalError("what the worker says of the instance is no verdict");
   const std::optional<std::string> lost = info->why_not();
   if (lost) {
-    worker->kill_as_lost(*lost);
+    worker->end_as_lost(*lost);
     return absl::UnavailableError(*lost);
   }
   std::lock_guard lock(mutex_);

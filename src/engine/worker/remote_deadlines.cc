@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/usual_priority.h"
 #include "engine/worker/remote_runs.h"
 
 namespace supernova::engine::worker {
@@ -31,10 +32,13 @@ void RemoteRuns::watch(const RemoteRun& run) {
   if (run.deadline_ns == 0 || run.deadline_ns >= next_deadline_ns_) return;
   next_deadline_ns_ = run.deadline_ns;
   if (timekeeper_.joinable()) return earlier_.notify_all();
-  timekeeper_ = std::thread([this] {
-    ::pthread_setname_np(::pthread_self(), "worker-deadline");
-    set_hears_workers();
-    keep_time();
+  // The first run with a deadline may be a loader's.
+  base::at_usual_priority([this] {
+    timekeeper_ = std::thread([this] {
+      ::pthread_setname_np(::pthread_self(), "worker-deadline");
+      set_hears_workers();
+      keep_time();
+    });
   });
 }
 
@@ -120,12 +124,6 @@ bool RemoteRuns::must_wait(const RemoteRun& run) const {
   if (in_worker == 0) return false;
   for (const auto& [id, other] : in_flight_) in_worker += other->instance_key == run.instance_key;
   return in_worker >= run.instance->max_concurrency;
-}
-
-bool RemoteRuns::forget_abandoned(uint64_t id, Failed& failed) {
-  if (abandoned_.erase(id) == 0) return false;
-  failed = submit_waiting();
-  return true;
 }
 
 bool RemoteRuns::has_abandoned(const RemoteInstance& instance) {

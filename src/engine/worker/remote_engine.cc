@@ -97,20 +97,22 @@ base::Result<RemoteOptions> RemoteOptions::read(const sn_options* options) {
     return absl::InvalidArgumentError(
         "a worker hosts one engine: give either worker.engine or worker.library");
   }
-  out.command.name = !out.order.engine.empty()
-                         ? out.order.engine
-                         : std::filesystem::path(out.order.library).stem().string();
-  if (out.record.empty()) out.record = out.command.name;
+  if (out.record.empty()) {
+    out.record = !out.order.engine.empty()
+                     ? out.order.engine
+                     : std::filesystem::path(out.order.library).stem().string();
+  }
   if (out.command.program.empty()) {
     SN_ASSIGN(out.command.program, default_program());
   }
   return out;
 }
 
-RemoteEngine::RemoteEngine(RemoteOptions options, const sn_host* host)
+RemoteEngine::RemoteEngine(RemoteOptions options, std::shared_ptr<WorkerRecord> record,
+                           const sn_host* host)
     : options_(std::move(options)),
       host_(host),
-      record_(add_worker_record(options_.record)),
+      record_(std::move(record)),
       quarantine_(process_quarantine()) {}
 
 base::Result<std::unique_ptr<RemoteEngine>> RemoteEngine::open(const sn_host* host,
@@ -118,7 +120,9 @@ base::Result<std::unique_ptr<RemoteEngine>> RemoteEngine::open(const sn_host* ho
   SN_ASSIGN(RemoteOptions read, RemoteOptions::read(options));
   read.order.thread_budget = host != nullptr ? host->thread_budget : 0;
   read.order.log_level = static_cast<int32_t>(base::log_level());
-  std::unique_ptr<RemoteEngine> engine(new RemoteEngine(std::move(read), host));
+  auto record = add_worker_record(read.record);
+  read.command.name = record->name();
+  std::unique_ptr<RemoteEngine> engine(new RemoteEngine(std::move(read), std::move(record), host));
   // All that belongs to the workers is started there.
   base::at_usual_priority(
       [&] { engine->keeper_ = std::thread([self = engine.get()] { self->keep(); }); });
@@ -140,6 +144,16 @@ RemoteEngine::~RemoteEngine() {
     changed_.notify_all();
   }
   keeper_.join();
+}
+
+void RemoteEngine::end(std::unique_ptr<RemoteEngine> engine) {
+  if (!RemoteRuns::hears_workers()) return;
+  {
+    // The host goes before it.
+    std::lock_guard lock(engine->host_mutex_);
+    engine->host_ = nullptr;
+  }
+  std::thread([engine = std::move(engine)] {}).detach();
 }
 
 void RemoteEngine::keep() {
@@ -181,9 +195,11 @@ void RemoteEngine::keep() {
     }
   }
   lock.unlock();
-  runs_.go_to(nullptr);
+  runs_.fail_all(runs_.go_to(nullptr));
   runs_.attach(nullptr);
+  // None may outlive what it tells of its end.
   spare_.reset();
+  coming_.reset();
   worker_.reset();
   record_->set_state(WorkerState::kStopped);
   record_->set_pid(0);
@@ -214,9 +230,10 @@ base::Result<RemoteEngine::Worker> RemoteEngine::start_worker(uint64_t number) {
   return worker;
 }
 
-void RemoteEngine::log(int32_t level, std::string_view text) const {
+void RemoteEngine::log(int32_t level, std::string_view text) {
+  std::lock_guard lock(host_mutex_);
   if (host_ == nullptr || host_->log == nullptr) return;
-  host_->log(host_->ctx, level, std::string(text).c_str());
+  host_->log(host_->ctx, level, base::str_cat("worker '", record_->name(), "': ", text).c_str());
 }
 
 void RemoteEngine::on_end(uint64_t number, const WorkerEnd& end) {
@@ -258,7 +275,7 @@ void RemoteEngine::make_spare() {
     record_->set_spare_pid(spare_->pid());
   } else {
     spare_number_ = 0;
-    SN_LOG(Warning, "no spare worker of '{}' can be started: {}", options_.command.name,
+    SN_LOG(Warning, "no spare of worker '{}' can be started: {}", record_->name(),
            std::string(base::message(started.status())));
   }
   // One that does not last is not started over and over.
@@ -281,17 +298,21 @@ void RemoteEngine::look_after_runs() {
 
 void RemoteEngine::serve_with(Worker worker) {
   runs_.attach(worker);
-  std::lock_guard lock(mutex_);
-  record_->set_pid(worker->pid());
-  record_->set_state(WorkerState::kReady);
-  worker_ = std::move(worker);
-  coming_ = nullptr;
-  update_gate();
-  changed_.notify_all();
+  RemoteRuns::Failed failed;
+  {
+    std::lock_guard lock(mutex_);
+    record_->set_pid(worker->pid());
+    record_->set_state(WorkerState::kReady);
+    worker_ = std::move(worker);
+    coming_ = nullptr;
+    failed = update_gate();
+    changed_.notify_all();
+  }
+  runs_.fail_all(failed);
 }
 
-void RemoteEngine::update_gate() {
-  runs_.go_to(serving_ != 0 && !load_is_alone_ ? worker_ : nullptr);
+RemoteRuns::Failed RemoteEngine::update_gate() {
+  return runs_.go_to(serving_ != 0 && !load_is_alone_ ? worker_ : nullptr);
 }
 
 }  // namespace supernova::engine::worker

@@ -31,7 +31,7 @@ struct RemoteOptions {
 
   WorkerCommand command;
   StartOrder order;
-  std::string record;  // the name in metrics
+  std::string record;  // its name in metrics, unless that is taken
   std::chrono::milliseconds load_timeout = kDefaultLoadTimeout;
   std::chrono::milliseconds run_timeout{0};
   bool spare = true;
@@ -44,7 +44,10 @@ class RemoteEngine {
                                                           const sn_options* options);
   RemoteEngine(const RemoteEngine&) = delete;
   RemoteEngine& operator=(const RemoteEngine&) = delete;
+  // Waits for all threads that hear workers.
   ~RemoteEngine();
+  // On any thread, also one of those, where the last to hold the engine was told something.
+  static void end(std::unique_ptr<RemoteEngine> engine);
 
   const sn_engine_info& info() const { return info_->get(); }
   base::Result<std::unique_ptr<Verdict>> can_run(const sn_artefact* artefact,
@@ -79,17 +82,17 @@ class RemoteEngine {
     base::File file;
   };
 
-  explicit RemoteEngine(RemoteOptions options, const sn_host* host);
+  RemoteEngine(RemoteOptions options, std::shared_ptr<WorkerRecord> record, const sn_host* host);
 
   // The keeper's. remote_engine.cc
   void keep();
   base::Result<Worker> start_worker(uint64_t number);
   void on_end(uint64_t number, const WorkerEnd& end);
-  void log(int32_t level, std::string_view text) const;
+  void log(int32_t level, std::string_view text);
   void make_spare();
   void look_after_runs();
   void serve_with(Worker worker);
-  void update_gate();  // with the lock held
+  [[nodiscard]] RemoteRuns::Failed update_gate();  // with the lock held
 
   // After an end. remote_recovery.cc
   void recover();
@@ -97,6 +100,7 @@ class RemoteEngine {
   void judge(RemoteRuns::Lost lost, const WorkerEnd& end, bool load_was_under_way);
   void judge_started(const RemoteRunPtr& run, const WorkerEnd& end, bool is_certain);
   void try_again(const RemoteRunPtr& run, const WorkerEnd& end);
+  static std::string refused(const RemoteModel& model, const std::string& reason);
   base::Status quarantined(const RemoteModel& model, const sn_run* run) const;
   bool retry_suspects(WorkerProcess& worker);
   void wait_before_restart(EndCause cause, const std::string& reason);
@@ -119,7 +123,7 @@ class RemoteEngine {
   base::Result<std::string> ask(MessageType type, std::string_view body, int file = -1,
                                 Worker* asked = nullptr);
   struct Attempt;
-  base::Result<std::string> load(const std::string& digest, const Order& order,
+  base::Result<std::string> load(const RemoteModel& model, const Order& order,
                                  const std::function<void()>& keep_it, const Sink& sink = {});
   void try_load(const Order& order, const std::function<void()>& keep_it, const Sink& sink,
                 Attempt& attempt);
@@ -134,7 +138,8 @@ class RemoteEngine {
   static base::Status check_open(RemoteModel& model);
 
   const RemoteOptions options_;
-  const sn_host* const host_;
+  std::mutex host_mutex_;
+  const sn_host* host_;  // null from end() on
   const std::shared_ptr<WorkerRecord> record_;
   Quarantine& quarantine_;
   std::unique_ptr<EngineInfo> info_;
@@ -143,7 +148,7 @@ class RemoteEngine {
   // The last worker lost its device, and none has opened anything since. The keeper's.
   bool device_is_lost_ = false;
 
-  // While a new worker is told what to open, nothing is closed.
+  // While a new worker is told what to open, nothing is forgotten.
   std::mutex reopen_mutex_;
 
   std::mutex mutex_;

@@ -35,6 +35,8 @@ struct RemoteModel {
   sn_artefact artefact{};  // its data is the host's
   ArtefactHead head;
   OptionPairs options;
+  std::string what = "the model";                  // "model 'resnet'": it in messages
+  std::string try_again = "load the model again";  // what is to be done for that
   std::unique_ptr<ModelInfo> info;
   std::string digest;
   std::vector<RemoteInstance*> instances;

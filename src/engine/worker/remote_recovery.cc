@@ -85,12 +85,12 @@ void RemoteEngine::wait_before_restart(EndCause cause, const std::string& reason
   record_->set_state(WorkerState::kWaiting);
   const std::string what = base::str_cat(
       cause == EndCause::kDeviceLost ? "lost its device " : "crashed ", streak_, " times in a row");
-  SN_LOG(Warning, "the worker of '{}' {}; the next one starts in {} ms", options_.command.name,
-         what, delay.count());
+  SN_LOG(Warning, "worker '{}' {}; the next one starts in {} ms", record_->name(), what,
+         delay.count());
   if (delay > kWorthWaiting) {
-    runs_.refuse(absl::UnavailableError(base::str_cat("the worker ", what, " and starts again in ",
-                                                      delay.count() / 1000.0,
-                                                      " s; the last time: ", reason)));
+    runs_.refuse(absl::UnavailableError(
+        base::str_cat("worker '", record_->name(), "' ", what, " and starts again in ",
+                      delay.count() / 1000.0, " s; the last time: ", reason)));
   }
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, delay, [&] { return stopping_; });
@@ -120,7 +120,7 @@ RemoteEngine::Worker RemoteEngine::next_worker() {
       last_end_ = reason;
     }
     ++streak_;
-    SN_LOG(Error, "no worker of '{}' can be started: {}", options_.command.name, reason);
+    SN_LOG(Error, "worker '{}' can't be started: {}", record_->name(), reason);
     wait_before_restart(EndCause::kCrashed, reason);
   }
 }
@@ -217,15 +217,20 @@ bool RemoteEngine::retry_suspects(WorkerProcess& worker) {
   return true;
 }
 
+// Why, and what ends it.
+std::string RemoteEngine::refused(const RemoteModel& model, const std::string& reason) {
+  return base::str_cat(reason, "; to have it tried again, ", model.try_again);
+}
+
 base::Status RemoteEngine::quarantined(const RemoteModel& model, const sn_run* run) const {
   if (quarantine_.empty() || !model.is_suspect.load(std::memory_order_relaxed)) return {};
   auto reason = quarantine_.model_reason(model.digest);
   if (reason) {
-    return absl::UnavailableError(*reason);
+    return absl::UnavailableError(refused(model, *reason));
   }
   if (run != nullptr) reason = quarantine_.request_reason(model.digest, digest_of_request(*run));
   if (reason) {
-    return absl::FailedPreconditionError(*reason);
+    return absl::FailedPreconditionError(refused(model, *reason));
   }
   return {};
 }

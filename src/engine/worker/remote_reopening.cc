@@ -44,7 +44,7 @@ bool RemoteEngine::reopen_all(WorkerProcess& worker) {
   }
   if (device_is_lost_ && all.open == 0 && !all.broken.empty()) {
     // It is not there any more, whatever it is that engines say then.
-    worker.kill_as_lost(all.broken);
+    worker.end_as_lost(all.broken);
     return false;
   }
   device_is_lost_ = false;
@@ -117,8 +117,7 @@ RemoteEngine::Reopened RemoteEngine::reopen(RemoteModel& model, WorkerProcess& w
         worker.call(order.type, order.body, files, options_.load_timeout, &ended).status();
     timed_out = std::chrono::steady_clock::now() - start >= options_.load_timeout;
     if (!ended && absl::IsUnavailable(said)) {
-      worker.kill_as_lost(base::message(said));
-      worker.wait_for_end();
+      worker.end_as_lost(base::message(said));
       ended = true;
     }
     return said;
@@ -138,12 +137,13 @@ RemoteEngine::Reopened RemoteEngine::reopen(RemoteModel& model, WorkerProcess& w
   const bool is_quarantined = !status.ok();
   if (status.ok()) status = open();
   if (ended) return timed_out ? Reopened::kTimedOut : Reopened::kEnded;
+  const std::string why(base::message(status));
   std::lock_guard lock(model.mutex);
   model.broken = status.ok() ? ""
-                             : base::str_cat(
-                                   "the model could not be opened again after its worker"
-                                   " had ended: ",
-                                   std::string(base::message(status)));
+                             : base::str_cat(model.what,
+                                             " could not be opened again after its worker had"
+                                             " ended: ",
+                                             is_quarantined ? why : refused(model, why));
   model.is_broken = !status.ok();
   if (status.ok()) {
     if (model.is_suspect) quarantine_.record_load(model.digest);

@@ -128,11 +128,8 @@ void RemoteRuns::on_message(Message& message) {
     if (found != in_flight_.end()) {
       run = found->second;
       run->delivering = !is_last;
-      if (is_last) in_flight_.erase(found);
-    } else if (is_last) {
-      forget_abandoned(message.id, failed);
     }
-    if (is_last) tell_if_idle();
+    if (is_last) failed = forget(message.id);
   }
   fail_all(failed);
   if (run == nullptr) return;

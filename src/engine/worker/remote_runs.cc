@@ -193,12 +193,21 @@ bool RemoteRuns::claim(const RemoteRunPtr& run) {
   bool claimed = false;
   {
     std::lock_guard lock(mutex_);
-    claimed = in_flight_.erase(run->id) > 0;
-    if (!claimed) forget_abandoned(run->id, failed);
-    tell_if_idle();
+    claimed = in_flight_.contains(run->id);
+    failed = forget(run->id);
   }
   fail_all(failed);
   return claimed;
+}
+
+// One that was abandoned, or had its place beside one, leaves it to those that wait for it.
+RemoteRuns::Failed RemoteRuns::forget(uint64_t id) {
+  if (in_flight_.erase(id) > 0) {
+    tell_if_idle();
+  } else if (abandoned_.erase(id) == 0) {
+    return {};
+  }
+  return waiting_.empty() ? Failed() : submit_waiting();
 }
 
 void RemoteRuns::tell_if_idle() {
@@ -248,17 +257,13 @@ void RemoteRuns::attach(const std::shared_ptr<WorkerProcess>& worker) {
       [worker](uint64_t segment) { worker->tell(kDropSegment, segment, {}); });
 }
 
-void RemoteRuns::go_to(std::shared_ptr<WorkerProcess> worker) {
-  Failed failed;
-  {
-    std::lock_guard lock(mutex_);
-    if (worker == nullptr && worker_ != nullptr) waits_since_ = Clock::now();
-    worker_ = std::move(worker);
-    if (worker_ == nullptr) return;
-    refusal_ = {};
-    failed = submit_waiting();
-  }
-  fail_all(failed);
+RemoteRuns::Failed RemoteRuns::go_to(std::shared_ptr<WorkerProcess> worker) {
+  std::lock_guard lock(mutex_);
+  if (worker == nullptr && worker_ != nullptr) waits_since_ = Clock::now();
+  worker_ = std::move(worker);
+  if (worker_ == nullptr) return {};
+  refusal_ = {};
+  return submit_waiting();
 }
 
 RemoteRuns::Failed RemoteRuns::submit_waiting() {

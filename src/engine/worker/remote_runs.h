@@ -46,8 +46,11 @@ class RemoteRuns {
   int32_t run(RemoteInstance& instance, const sn_run& run, bool careful, sn_error* error);
   void cancel(const sn_run& run);
 
-  // From now on runs go to this worker, those that waited first; null: they wait.
-  void go_to(std::shared_ptr<WorkerProcess> worker);
+  using Failed = std::vector<std::pair<RemoteRunPtr, base::Status>>;
+  // From now on runs go to this worker, those that waited first; null: they wait. Those that could
+  // not go have yet to be told, without a lock: fail_all.
+  [[nodiscard]] Failed go_to(std::shared_ptr<WorkerProcess> worker);
+  void fail_all(const Failed& failed);
   // There is no worker for a while: what waits and what comes is answered with this; OK ends it.
   void refuse(const base::Status& status);
   // Shows segments to a worker that shall get runs; null: to nobody.
@@ -90,12 +93,9 @@ class RemoteRuns {
   static bool hears_workers();
 
  private:
-  using Failed = std::vector<std::pair<RemoteRunPtr, base::Status>>;
-
   base::Result<RemoteRunPtr> prepare(RemoteInstance& instance, const sn_run& run);
   base::Status submit(const RemoteRunPtr& run, WorkerProcess& worker, uint32_t state);
   Failed submit_waiting();  // with the lock held
-  void fail_all(const Failed& failed);
   int32_t wait(const RemoteRunPtr& run, uint64_t typical_ns, sn_error* error);
   void wake_early();
   bool claim(const RemoteRunPtr& run);
@@ -114,8 +114,8 @@ class RemoteRuns {
   Over take_over(uint64_t now_ns);
   void abandon(const RemoteRunPtr& run);
   bool must_wait(const RemoteRun& run) const;
-  // The worker has done with it; whether it was abandoned. Then others may go that waited for it.
-  bool forget_abandoned(uint64_t id, Failed& failed);
+  // The worker has done with it. Then others may go that waited for its place.
+  Failed forget(uint64_t id);
 
   const std::shared_ptr<Arena> arena_ = std::make_shared<Arena>();
   const bool looks_;  // a while before it sleeps

@@ -187,7 +187,7 @@ TEST_F(WorkerAbi, PassesParametersAndTheLogOn) {
   call.run.parameters = &parameters;
   run(call);
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return said_ == "hello"; });
+  changed_.wait(lock, [&] { return said_ == "worker 'streaming-abi': hello"; });
 }
 
 TEST_F(WorkerAbi, KeepsSequencesApartAndTellsWhenTheyAreLost) {

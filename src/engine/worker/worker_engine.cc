@@ -25,7 +25,9 @@ int32_t engine_open(const sn_host* host, const sn_options* options, sn_engine** 
   });
 }
 
-void engine_close(sn_engine* engine) { delete &of(engine); }
+void engine_close(sn_engine* engine) {
+  RemoteEngine::end(std::unique_ptr<RemoteEngine>(&of(engine)));
+}
 
 const sn_engine_info* engine_info(sn_engine* engine) { return &of(engine).info(); }
 

@@ -296,8 +296,8 @@ void WorkerProcess::reap() {
   end_.wait_status = status;
   end_.cause = classify(status, evidence);
   end_.lived = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
-  end_.reason = base::str_cat("the worker of '", command_.name,
-                              "' ended: ", describe_end(status, end_.cause));
+  end_.reason =
+      base::str_cat("worker '", command_.name, "' ended: ", describe_end(status, end_.cause));
   if (end_.cause == EndCause::kOutOfMemory && command_.memory_byte_size > 0) {
     end_.reason += base::str_cat(", of which it may have ", command_.memory_byte_size >> 20U,
                                  " MiB (--worker-memory-byte-size)");
@@ -319,15 +319,12 @@ void WorkerProcess::kill_as_timed_out(std::string_view what) {
   ::kill(-pid_, SIGKILL);
 }
 
-void WorkerProcess::kill_as_lost(std::string_view why) {
-  std::lock_guard lock(mutex_);
-  if (reaped_ || stopping_ || !timed_out_.empty() || !lost_.empty()) return;
-  lost_ = why.empty() ? "it does not say why" : why;
-  ::kill(-pid_, SIGKILL);
-}
-
-void WorkerProcess::wait_for_end() {
+void WorkerProcess::end_as_lost(std::string_view why) {
   std::unique_lock lock(mutex_);
+  if (!reaped_ && !stopping_ && timed_out_.empty() && lost_.empty()) {
+    lost_ = why.empty() ? "it does not say why" : why;
+    ::kill(-pid_, SIGKILL);
+  }
   changed_.wait(lock, [&] { return has_ended(); });
 }
 

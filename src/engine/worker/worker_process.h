@@ -25,7 +25,7 @@ namespace supernova::engine::worker {
 
 struct WorkerCommand {
   std::string program;
-  std::string name;  // of what it hosts, for `ps` and messages
+  std::string name;  // of the worker, as in metrics: for `ps` and messages
   std::vector<std::string> environment;
   uint64_t memory_byte_size = 0;  // the limit that it gives itself, 0 = none
 };
@@ -73,9 +73,8 @@ class WorkerProcess {
 
   // Ends it at once, because it takes too long with `what`.
   void kill_as_timed_out(std::string_view what);
-  // Because its device is lost: `why` is what its engine said.
-  void kill_as_lost(std::string_view why);
-  void wait_for_end();
+  // Because its device is lost: `why` is what its engine said. Returns when it is gone.
+  void end_as_lost(std::string_view why);
   // Lets it close its engine, then ends it; returns when it is gone.
   void stop();
 
