@@ -79,8 +79,12 @@ class Model {
   class SmallRun;
   std::unique_ptr<SmallRun> take_small_run(const sn_run& run);
   void keep_small_run(std::unique_ptr<SmallRun> small);
+  // CANCELLED, and what a provider failed with (UNAVAILABLE, UNKNOWN): the run is not made again.
+  static bool is_final(const base::Status& status) {
+    return absl::IsCancelled(status) || absl::IsUnavailable(status) || absl::IsUnknown(status);
+  }
   // False where the run is none of this kind, or failed: whoever asks again learns why, except of
-  // CANCELLED and what a provider failed with (UNAVAILABLE, UNKNOWN), which nobody asks again.
+  // what is final.
   base::Result<bool> run_small(const sn_run& run);
 
   struct RunValues;

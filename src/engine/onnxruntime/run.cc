@@ -233,8 +233,7 @@ base::Status Model::run(const sn_run& run) {
   SN_TRY(prepare_inputs(run, values));
   SN_TRY(prepare_outputs(run, values));
   base::Status status = call(run, values);
-  if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsUnknown(status) &&
-      !absl::IsCancelled(status) &&
+  if (!status.ok() && !is_final(status) &&
       std::find(values.lent.begin(), values.lent.end(), true) != values.lent.end()) {
     status = call_without_lent(run, values);
   }

@@ -164,9 +164,7 @@ base::Result<bool> Model::run_small(const sn_run& run) {
     small = *std::move(made);
   }
   const base::Status status = small->run(*this, run);
-  if (absl::IsCancelled(status) || absl::IsUnavailable(status) || absl::IsUnknown(status)) {
-    return status;
-  }
+  if (is_final(status)) return status;
   if (!status.ok()) return false;
   keep_small_run(std::move(small));
   Few<sn_tensor> outputs;
